@@ -1,0 +1,69 @@
+# Cellway: everything starts here. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test test-system lint build add-cell drain-cell undrain-cell remove-cell restart status bench clean tools-postgres
+
+NAME ?=
+WEIGHT ?= 1
+GO ?= go
+BIN := bin/cellway
+need_name = @test -n "$(NAME)" || { echo "make $@: which one? Say it as NAME=$(1)" >&2; exit 2; }
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CELLWAY_ROUTER_ADDR, CELLWAY_ADMIN_ADDR, CELLWAY_CONSUL_ADDR and CELLWAY_STATE_DIR choose where 'make run' puts the"
+	@echo "  system, and which running system the other targets act on."
+
+run: build tools-postgres ## Run the whole system on this machine until Ctrl-C (no Docker needed)
+	@exec $(BIN) dev
+
+build: ## Build bin/cellway
+	@command -v $(GO) >/dev/null || { echo "Cellway is built with Go 1.26 or newer: install it from https://go.dev/dl/" >&2; exit 1; }
+	@[ -x $(BIN) ] || echo "building $(BIN) (about a minute the first time)"
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/cellway
+
+tools-postgres:
+	@tools/postgres
+
+add-cell: build ## Add a cell to the running system: NAME=cell-d [WEIGHT=2]
+	$(call need_name,cell-d)
+	@exec $(BIN) add-cell "$(NAME)" --weight "$(WEIGHT)"
+
+drain-cell: build ## Move everything off a cell: NAME=cell-b
+	$(call need_name,cell-b)
+	@exec $(BIN) drain "$(NAME)"
+
+undrain-cell: build ## Give a drained cell its share again: NAME=cell-b
+	$(call need_name,cell-b)
+	@exec $(BIN) undrain "$(NAME)"
+
+remove-cell: build ## Stop and forget a drained cell: NAME=cell-b
+	$(call need_name,cell-b)
+	@exec $(BIN) remove-cell "$(NAME)"
+
+restart: build ## Restart a part of the running system, dead or alive: NAME=mover-1 (cell-a, router, consul, postgres)
+	$(call need_name,mover-1)
+	@exec $(BIN) restart "$(NAME)"
+
+status: build ## Show cells, map and rebalance of the running system
+	@exec $(BIN) status
+
+test: build tools-postgres ## Run every test: unit, integration with real Postgres and Consul, and the whole system
+	@echo "tests of the packages, with the race detector"
+	@$(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v /internal/systemtest)
+	@$(MAKE) --no-print-directory test-system
+
+test-system: build tools-postgres ## Run the tests of the whole system alone (about ten minutes)
+	@echo "tests of the whole system: real processes under load and faults (about ten minutes)"
+	@$(GO) test -race -shuffle=off -count=1 -timeout 30m -v ./internal/systemtest
+
+lint: ## Check format, lint rules, import walls, go.mod and known vulnerabilities
+	@tools/lint
+
+bench: ## Measure lookup beside the ring library, the planner, and the map's size
+	$(GO) test -run '^$$' -bench . -benchmem ./placement ./cell/gate
+
+clean: ## Remove what was built (the state of `make run` stays: rm -r .cellway)
+	rm -rf bin

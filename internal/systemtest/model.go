@@ -1,0 +1,101 @@
+package systemtest
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Customer is what the client knows of one customer: what an answer, and the databases, have to agree with.
+type Customer struct {
+	mu     sync.Mutex
+	id     string
+	exists bool
+	n      int // the value last acknowledged: profile.n
+	// An answer of "outcome unknown" leaves two possible states, until a read says which.
+	maybe       bool
+	maybeExists bool
+	maybeN      int
+}
+
+// Expected is one state in which a customer may be found.
+type Expected struct {
+	Exists bool
+	N      int
+}
+
+// States lists the states that the customer may be in: one, or two after an unknown outcome.
+func (c *Customer) States() []Expected {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := []Expected{{c.exists, c.n}}
+	if c.maybe {
+		out = append(out, Expected{c.maybeExists, c.maybeN})
+	}
+	return out
+}
+
+// Model is what the client knows of all customers.
+type Model struct {
+	mu        sync.Mutex
+	customers map[string]*Customer
+}
+
+// NewModel knows nobody yet.
+func NewModel() *Model { return &Model{customers: map[string]*Customer{}} }
+
+// Customer returns the customer's record, made at first sight.
+func (m *Model) Customer(id string) *Customer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.customers[id]
+	if !ok {
+		c = &Customer{id: id}
+		m.customers[id] = c
+	}
+	return c
+}
+
+// All returns every customer ever seen.
+func (m *Model) All() []*Customer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]*Customer, 0, len(m.customers))
+	for _, c := range m.customers {
+		out = append(out, c)
+	}
+	return out
+}
+
+// wrote records the outcome of a write that would bring the customer to want.
+func (c *Customer) wrote(o Outcome, want Expected) {
+	switch o {
+	case OutcomeDone:
+		c.exists, c.n, c.maybe = want.Exists, want.N, false
+	case OutcomeUnknown:
+		c.maybe, c.maybeExists, c.maybeN = true, want.Exists, want.N
+	case OutcomeNotDone:
+	}
+}
+
+// read checks an answer to a GET and settles what was unknown.
+func (c *Customer) read(got Expected) error {
+	switch {
+	case got.Exists == c.exists && (!got.Exists || got.N == c.n):
+		c.maybe = false
+		return nil
+	case c.maybe && got.Exists == c.maybeExists && (!got.Exists || got.N == c.maybeN):
+		c.exists, c.n, c.maybe = got.Exists, got.N, false
+		return nil
+	}
+	return fmt.Errorf("customer %s: read %+v, acknowledged was {Exists:%v N:%d}", c.id, got, c.exists, c.n)
+}
+
+// Outcome is what an answer says about a write.
+type Outcome int
+
+// An answer of success, one that promises that nothing was done (503), one that promises nothing (502, no answer).
+const (
+	OutcomeDone Outcome = iota
+	OutcomeNotDone
+	OutcomeUnknown
+)

@@ -1,0 +1,109 @@
+package systemtest
+
+import (
+	"context"
+	"maps"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	customers  = 20000
+	workers    = 8
+	partitions = 4096
+)
+
+// TestRebalanceUnderLoad is the promise itself: a cell joins and another is drained while a client writes and
+// reads, and while movers are killed.
+func TestRebalanceUnderLoad(t *testing.T) {
+	f := start(t)
+	f.fill(customers)
+
+	t.Run("a joining cell gets exactly its quarter", func(t *testing.T) {
+		before := f.owners(t)
+		stop := f.load(t)
+		began := time.Now()
+		f.run(t, 3*time.Minute, "add-cell", "cell-d")
+		took := time.Since(began)
+		stats := stop()
+		f.mustBeSpotless(t, stats)
+		t.Logf("join: %v; %s", took.Round(time.Millisecond), stats)
+		after := f.owners(t)
+		want := map[string]int{"cell-a": 1024, "cell-b": 1024, "cell-c": 1024, "cell-d": 1024}
+		if !maps.Equal(after, want) {
+			t.Errorf("owners are %v, want %v (before: %v)", after, want, before)
+		}
+		f.mustMoveOnly(t, 1024, func(from, to string) bool { return to == "cell-d" })
+		if took > 2*time.Minute {
+			t.Errorf("the join took %v, promised are 2 minutes", took)
+		}
+		f.mustCheck(t)
+	})
+
+	t.Run("a drained cell empties while both movers are killed three times", func(t *testing.T) {
+		stop := f.load(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() {
+			_, err := f.sys.Run(ctx, "drain", "cell-b")
+			done <- err
+		}()
+		for range 3 {
+			f.waitForMoves(t, 40)
+			for _, name := range []string{"mover-1", "mover-2"} {
+				f.must(t, f.sys.Signal(ctx, name, syscall.SIGKILL))
+			}
+			for _, name := range []string{"mover-1", "mover-2"} {
+				f.run(t, time.Minute, "restart", name)
+			}
+		}
+		f.must(t, <-done)
+		stats := stop()
+		f.mustBeSpotless(t, stats)
+		t.Logf("drain: %s", stats)
+		if after := f.owners(t); after["cell-b"] != 0 {
+			t.Errorf("cell-b owns %d partitions after its drain", after["cell-b"])
+		}
+		f.mustCheck(t)
+	})
+
+	t.Run("an undrained cell gets its share back while the leading mover is killed", func(t *testing.T) {
+		stop := f.load(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() {
+			_, err := f.sys.Run(ctx, "undrain", "cell-b")
+			done <- err
+		}()
+		f.waitForMoves(t, 40)
+		leader := f.leader(t)
+		f.must(t, f.sys.Signal(ctx, leader, syscall.SIGKILL))
+		f.must(t, <-done)
+		stats := stop()
+		f.mustBeSpotless(t, stats)
+		t.Logf("undrain with %s killed: %s", leader, stats)
+		// A request waits for drain and fence deadlines together (500 ms and 1 s) at the worst, and its own time.
+		if stats.Longest > 2*time.Second {
+			t.Errorf("a request waited %v", stats.Longest)
+		}
+		if after := f.owners(t); after["cell-b"] != 1024 {
+			t.Errorf("cell-b owns %d partitions after it was undrained, want 1024", after["cell-b"])
+		}
+		f.run(t, time.Minute, "restart", leader)
+		f.mustCheck(t)
+	})
+
+	t.Run("a weight of two gets twice the share", func(t *testing.T) {
+		f.run(t, 3*time.Minute, "add-cell", "cell-e", "--weight", "2")
+		if after := f.owners(t); after["cell-e"] != 4096*2/6 && after["cell-e"] != 4096*2/6+1 {
+			t.Errorf("owners are %v, want a third for cell-e", after)
+		}
+		f.mustCheck(t)
+		f.run(t, 3*time.Minute, "drain", "cell-e")
+		f.run(t, time.Minute, "remove-cell", "cell-e")
+		f.mustCheck(t)
+	})
+}
