@@ -1,0 +1,100 @@
+// Package mover is the control plane: it leads, plans, and carries partitions from cell to cell, one straight
+// story of named steps each. It is never on the way of a request.
+//
+// # The story of one move
+//
+//	 1 open       the journal holds the move, with an epoch of its own
+//	 2 record     source: the row names the move
+//	 3 import     target: the row is importing, and empty
+//	 5 fence      source: gates close for writes, what is in flight ends,
+//	 6            then the row is fenced; it opens again by itself after a second
+//	 7 pull       target: takes the rows from the source; both sides count and compare; ready
+//	 8 handover   source: moved. The point of no return: before it every failure undoes, from it all goes forward
+//	 9 own        target: owned; requests go on
+//	10 flip       registry: map and journal, in one transaction
+//	11 receipt    both: the durable record
+//	12 sweep      source: the rows go
+//	   done       journal: into the history
+//
+// (Step 4, copying while the source works, is empty: all rows travel at step 7.) A move that cannot go on before
+// step 8 is taken back:
+//
+//	undo       journal: undoing, and why
+//	release    source: owned, without the move; late commands of the move are refused from now on
+//	clear      target: absent; late commands likewise
+//	undone     journal: into the history
+//
+// # What is next
+//
+// The two rows and the journal's record are the truth; nothing that a mover remembers is. [Next] is a pure
+// function of those three and the only place that decides. So a new leader needs no plan for what the last one
+// left behind: it writes its token into both rows, reads them, the target's before the source's, and asks Next
+// (attempt.go). The same happens after any error and any answer that was lost.
+//
+// Next sees each row in the role that it plays for the move (roles.go explains the words). One table for each
+// state of the journal; source downwards, target across; "-" is halt: the protocol cannot lead there, nothing is
+// touched, and a person is told. A halted move stops no other.
+//
+//	open      free      importing ready     unpaired  owner     received  passed    closed    other     broken
+//	free      record    undo      undo      undo      -         -         undo      undo      undo      -
+//	recorded  import    fence     undo      undo      -         -         undo      undo      undo      -
+//	fenced    undo      pull      handover  undo      -         -         undo      undo      undo      -
+//	moved     -         -         own       own       flip      flip      done      -         -         -
+//	swept     -         -         own       own       flip      flip      done      -         -         -
+//	kept      undo      undo      undo      undo      -         -         undo      undo      undo      -
+//	taken     undo      undo      -         undo      -         -         undo      undo      undo      -
+//	past      undo      undo      -         -         flip      flip      undo      undo      undo      -
+//	other     undo      undo      -         -         -         -         undo      undo      undo      -
+//	broken    -         -         -         -         -         -         -         -         -         -
+//
+// Past the point of no return (rows moved and swept, above and below, are the same) there is no undo; a target
+// that is ready under another fence_no than the source's cannot be handed over, so it is undone.
+//
+//	undoing   free      importing ready     unpaired  owner     received  passed    closed    other     broken
+//	free      release   release   release   release   -         -         release   release   release   -
+//	recorded  release   release   release   release   -         -         release   release   release   -
+//	fenced    release   release   release   release   -         -         release   release   release   -
+//	moved     -         -         own       own       flip      flip      done      -         -         -
+//	swept     -         -         own       own       flip      flip      done      -         -         -
+//	kept      clear     clear     clear     clear     -         -         undone    undone    clear     -
+//	taken     clear     clear     -         clear     -         -         undone    undone    clear     -
+//	past      clear     clear     -         -         flip      flip      undone    undone    clear     -
+//	other     release   release   -         -         -         -         release   release   release   -
+//	broken    -         -         -         -         -         -         -         -         -         -
+//
+// A hand-over that came before the undo wins.
+//
+//	flipped   free      importing ready     unpaired  owner     received  passed    closed    other     broken
+//	free      -         -         -         -         -         -         -         -         -         -
+//	recorded  -         -         -         -         -         -         -         -         -         -
+//	fenced    -         -         -         -         -         -         -         -         -         -
+//	moved     -         -         own       own       receipt   sweep     sweep     -         -         -
+//	swept     -         -         -         -         receipt   done      done      -         -         -
+//	kept      -         -         -         -         -         -         done      -         -         -
+//	taken     -         -         -         -         -         -         done      -         -         -
+//	past      -         -         -         -         receipt   done      done      -         -         -
+//	other     -         -         -         -         -         -         -         -         -         -
+//	broken    -         -         -         -         -         -         -         -         -         -
+//
+// # Trying again
+//
+// An attempt at a move ends with the move or with the first thing that goes wrong. Then the move goes back to the
+// queue with a growing, jittered pause, and the worker is free for another: a cell that is away delays its own
+// moves only. Before the point of no return a move that keeps failing is undone, with the reason in its Error; the
+// partition, and its pair of cells, then rest for a growing while. After it, it is tried for ever.
+//
+// A cell that has seen a higher leader's token ends the term at once ([Mover.Run] campaigns again).
+//
+// # The loop
+//
+// One goroutine owns all that a leader knows (term.go); moves run in workers that report back to it. It watches
+// the instances, asks the registry every half second what operators want, and at every change looks again:
+//
+//	no map ----------------> first map: once enough cells have settled, and no cell's rows know of an owner
+//	cell not yet read -----> reconcile: its rows correct journal and map, never the other way round
+//	members changed -------> plan: the least moves, with what is in progress counted where it goes
+//	a worker is free ------> the next move: begun ones first
+//
+// A join counts once the cell has been healthy for the settle time without interruption (members.go). A cell that
+// owns partitions stays a member however silent it is.
+package mover
