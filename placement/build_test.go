@@ -61,17 +61,17 @@ func mustMarshal(t failer, m *Map) []byte {
 // carryOut returns the map after all moves of a plan, and checks on the way that each move is from the owner.
 func carryOut(t failer, m *Map, plan Plan) *Map {
 	t.Helper()
-	owners := make(map[Partition]string, len(plan.Moves))
+	seen := make(map[Partition]bool, len(plan.Moves))
 	for _, mv := range plan.Moves {
 		if from, _ := m.Owner(mv.Partition); from != mv.From {
 			t.Fatalf("partition %d moves from %q, its owner is %q", mv.Partition, mv.From, from)
 		}
-		if _, twice := owners[mv.Partition]; twice {
+		if seen[mv.Partition] {
 			t.Fatalf("partition %d moves twice", mv.Partition)
 		}
-		owners[mv.Partition] = mv.To
+		seen[mv.Partition] = true
 	}
-	next, err := m.withOwners(owners, m.HighestEpoch()+1)
+	next, err := m.withOwners(plan.Moves, m.HighestEpoch()+1)
 	if err != nil {
 		t.Fatalf("carry out plan: %v", err)
 	}

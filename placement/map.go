@@ -87,22 +87,22 @@ func (m *Map) WithOwner(p Partition, cell string, epoch Epoch) (*Map, error) {
 	if epoch <= m.epochs[p] {
 		return nil, fmt.Errorf("set owner of partition %d to %s: %w: %d, the map has %d", p, cell, ErrEpoch, epoch, m.epochs[p])
 	}
-	changed, err := m.withOwners(map[Partition]string{p: cell}, epoch)
+	changed, err := m.withOwners([]Move{{Partition: p, To: cell}}, epoch)
 	if err != nil {
 		return nil, fmt.Errorf("set owner of partition %d to %s: %w", p, cell, err)
 	}
 	return changed, nil
 }
 
-// withOwners returns a copy in which every named partition has the new owner since epoch. The caller has
-// checked partitions, names and epoch.
-func (m *Map) withOwners(owners map[Partition]string, epoch Epoch) (*Map, error) {
+// withOwners returns a copy in which every partition of the moves has its new owner since epoch. The caller has
+// checked partitions (each at most once), names and epoch.
+func (m *Map) withOwners(moves []Move, epoch Epoch) (*Map, error) {
 	counts := m.Counts()
-	for p, cell := range owners {
-		if old, _ := m.Owner(p); old != "" {
+	for _, mv := range moves {
+		if old, _ := m.Owner(mv.Partition); old != "" {
 			counts[old]--
 		}
-		counts[cell]++
+		counts[mv.To]++
 	}
 	maps.DeleteFunc(counts, func(_ string, n int) bool { return n == 0 })
 	if len(counts) > MaxCells {
@@ -122,8 +122,8 @@ func (m *Map) withOwners(owners map[Partition]string, epoch Epoch) (*Map, error)
 		index[cell] = uint16(i + 1)
 	}
 	next.owners = m.renumbered(index)
-	for p, cell := range owners {
-		next.owners[p], next.epochs[p] = index[cell], epoch
+	for _, mv := range moves {
+		next.owners[mv.Partition], next.epochs[mv.Partition] = index[mv.To], epoch
 	}
 	return next, nil
 }

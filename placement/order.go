@@ -22,17 +22,18 @@ func (x *matching) ordered() []Move {
 		}
 	}
 
-	spread(list, func(j journey) [2]int { return [2]int{j.from, j.to} })
+	spread(list, func(j journey) int { return j.from*len(x.seats) + j.to })
 	// Sources begin with different targets, else all of them would fill the same target at the same time.
 	turn := func(j journey) int { return (j.to - j.from + len(x.seats)) % len(x.seats) }
 	slices.SortFunc(list, func(a, b journey) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.at, b.at), cmp.Compare(turn(a), turn(b)))
 	})
 
-	spread(list, func(j journey) [2]int { return [2]int{j.from} })
+	spread(list, func(j journey) int { return j.from })
 	slices.SortFunc(list, func(a, b journey) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from))
 	})
+	separateTargets(list)
 
 	moves := make([]Move, len(list))
 	for i, j := range list {
@@ -44,13 +45,30 @@ func (x *matching) ordered() []Move {
 	return moves
 }
 
+// separateTargets exchanges journeys of the same source where one would have the target of the one before it.
+// It looks only a little ahead, so that it stays fast and no target falls behind its pace.
+func separateTargets(list []journey) {
+	const ahead = 64
+	for i := 1; i < len(list); i++ {
+		if list[i].to != list[i-1].to {
+			continue
+		}
+		for j := i + 1; j < min(i+ahead, len(list)); j++ {
+			if list[j].from == list[i].from && list[j].to != list[i].to {
+				list[i], list[j] = list[j], list[i]
+				break
+			}
+		}
+	}
+}
+
 // spread gives the journeys of each group, in their present order, evenly spaced positions.
-func spread(list []journey, group func(journey) [2]int) {
-	sizes := make(map[[2]int]uint64)
+func spread(list []journey, group func(journey) int) {
+	sizes := make(map[int]uint64)
 	for _, j := range list {
 		sizes[group(j)]++
 	}
-	seen := make(map[[2]int]uint64, len(sizes))
+	seen := make(map[int]uint64, len(sizes))
 	for i, j := range list {
 		g := group(j)
 		list[i].at = (2*seen[g] + 1) << 31 / sizes[g]

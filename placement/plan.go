@@ -76,11 +76,7 @@ func FirstMap(partitions int, members []Member) (*Map, error) {
 	if len(plan.Moves) == 0 {
 		return nil, fmt.Errorf("make first map: %w", ErrNoCells)
 	}
-	owners := make(map[Partition]string, partitions)
-	for _, mv := range plan.Moves {
-		owners[mv.Partition] = mv.To
-	}
-	first, err := empty.withOwners(owners, 1)
+	first, err := empty.withOwners(plan.Moves, 1)
 	if err != nil {
 		return nil, fmt.Errorf("make first map: %w", err)
 	}
