@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -159,7 +160,8 @@ func (a *app) recover(c *gin.Context) {
 		if v == nil {
 			return
 		}
-		if v == http.ErrAbortHandler || c.Writer.Written() {
+		err, _ := v.(error)
+		if errors.Is(err, http.ErrAbortHandler) || c.Writer.Written() {
 			panic(v) // the answer is on its way: all that can be done is to break it off
 		}
 		cause := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
