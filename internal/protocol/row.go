@@ -28,6 +28,7 @@ type Row struct {
 	FenceNo   int64               `json:"fence_no"`   // source: number of the last fencing; target, ready: the one it names
 	ReadFence int64               `json:"read_fence"` // source: reads are closed for this fencing; 0 when open
 	Move      string              `json:"move"`       // ID of the move in progress; "" when none
+	MoveEpoch placement.Epoch     `json:"move_epoch"` // epoch of that move, as steps 2 and 3 wrote it; 0 when none
 	Peer      string              `json:"peer"`       // the move's other cell; for moved: the new owner
 	PeerAddrs []string            `json:"peer_addrs"` // target: internal addresses of the source's instances
 	Attempt   int64               `json:"attempt"`    // target: number of this import; never falls

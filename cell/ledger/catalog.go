@@ -1,0 +1,174 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Column is a column of a tracked table, as far as it travels.
+type Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`               // as Postgres writes it, modifiers included
+	Required bool   `json:"required,omitempty"` // NOT NULL and without a default
+}
+
+// Table is a tracked table. Generated columns are not among its columns (each side computes them), and neither are
+// the platform's own.
+type Table struct {
+	Name    string   `json:"name"`
+	Key     string   `json:"key"` // the key column
+	Columns []Column `json:"columns"`
+}
+
+// Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
+func (l *Ledger) Tables(ctx context.Context) ([]Table, error) {
+	var tables []Table
+	err := pgx.BeginTxFunc(ctx, l.pool, snapshot, func(tx pgx.Tx) (err error) {
+		if err := l.settle(ctx, tx); err != nil {
+			return err
+		}
+		tables, err = l.catalog(ctx, tx)
+		return err
+	})
+	return tables, err
+}
+
+// snapshot is one consistent reading of the database.
+var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
+// settle makes the transaction read and write texts in the same form as every other one that digests or copies,
+// and takes names of the schema without their schema (types of its own are then called alike on both sides).
+func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SET LOCAL search_path = `+pgx.Identifier{l.schema}.Sanitize()+`; SET LOCAL client_encoding = 'UTF8';
+		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
+		SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'`)
+	return wrap(err, "settle the form of texts")
+}
+
+// catalog reads the tracked tables; the transaction is settled.
+func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
+	rows, err := tx.Query(ctx, `SELECT t.name, t.key_column, a.attname, format_type(a.atttypid, a.atttypmod),
+			a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+		FROM `+l.table("cellway_tables")+` t
+		JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+		WHERE a.attname NOT IN ('cellway_partition', 'cellway_xid')
+		ORDER BY t.name, a.attnum`, pgx.Identifier{l.schema}.Sanitize())
+	if err != nil {
+		return nil, fmt.Errorf("read tracked tables: %w", err)
+	}
+	var tables []Table
+	var name, key string
+	var column Column
+	_, err = pgx.ForEachRow(rows, []any{&name, &key, &column.Name, &column.Type, &column.Required}, func() error {
+		if len(tables) == 0 || tables[len(tables)-1].Name != name {
+			tables = append(tables, Table{Name: name, Key: key})
+		}
+		last := &tables[len(tables)-1]
+		last.Columns = append(last.Columns, column)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read tracked tables: %w", err)
+	}
+	references, err := l.references(ctx, tx)
+	return parentsFirst(tables, references), err
+}
+
+// references maps each tracked table to those that its foreign keys go to.
+func (l *Ledger) references(ctx context.Context, tx pgx.Tx) (map[string][]string, error) {
+	rows, err := tx.Query(ctx, `SELECT c.relname, p.relname FROM pg_constraint f
+		JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
+		WHERE f.contype = 'f' AND c.oid <> p.oid AND f.connamespace = $1::text::regnamespace
+		ORDER BY 1, 2`, pgx.Identifier{l.schema}.Sanitize())
+	if err != nil {
+		return nil, fmt.Errorf("read foreign keys: %w", err)
+	}
+	out := map[string][]string{}
+	var child, parent string
+	_, err = pgx.ForEachRow(rows, []any{&child, &parent}, func() error {
+		out[child] = append(out[child], parent)
+		return nil
+	})
+	return out, wrap(err, "read foreign keys")
+}
+
+// parentsFirst orders the tables so that rows can be inserted table by table. Tables that refer to each other in a
+// circle keep their order by name; their foreign keys must be deferrable.
+func parentsFirst(tables []Table, references map[string][]string) []Table {
+	out := make([]Table, 0, len(tables))
+	byName := map[string]Table{}
+	for _, t := range tables {
+		byName[t.Name] = t
+	}
+	seen := map[string]bool{}
+	var visit func(t Table)
+	visit = func(t Table) {
+		if seen[t.Name] {
+			return
+		}
+		seen[t.Name] = true
+		for _, parent := range references[t.Name] {
+			if p, ok := byName[parent]; ok {
+				visit(p)
+			}
+		}
+		out = append(out, t)
+	}
+	for _, t := range tables {
+		visit(t)
+	}
+	return out
+}
+
+// Fits says why rows of the source's tables cannot be taken in by the target's, nil if they can: the target must
+// have every table and column, of the same type and key, and none that it cannot fill. The error names the first.
+func Fits(source, target []Table) error {
+	for _, s := range source {
+		i := slices.IndexFunc(target, func(t Table) bool { return t.Name == s.Name })
+		if i < 0 {
+			return fmt.Errorf("table %s is tracked at the source and not at the target", s.Name)
+		}
+		if err := s.fits(target[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t Table) fits(target Table) error {
+	if t.Key != target.Key {
+		return fmt.Errorf("table %s has key %s at the source and %s at the target", t.Name, t.Key, target.Key)
+	}
+	for _, c := range t.Columns {
+		i := slices.IndexFunc(target.Columns, func(o Column) bool { return o.Name == c.Name })
+		if i < 0 {
+			return fmt.Errorf("column %s.%s is missing at the target", t.Name, c.Name)
+		}
+		if other := target.Columns[i].Type; other != c.Type {
+			return fmt.Errorf("column %s.%s is %s at the source and %s at the target", t.Name, c.Name, c.Type, other)
+		}
+	}
+	for _, c := range target.Columns {
+		known := slices.ContainsFunc(t.Columns, func(o Column) bool { return o.Name == c.Name })
+		if !known && c.Required {
+			return fmt.Errorf("column %s.%s of the target is NOT NULL, has no default, and is missing at the source", t.Name, c.Name)
+		}
+	}
+	return nil
+}
+
+// columnList is the quoted list of the columns that travel.
+func (t Table) columnList() string {
+	var list []byte
+	for i, c := range t.Columns {
+		if i > 0 {
+			list = append(list, ", "...)
+		}
+		list = append(list, pgx.Identifier{c.Name}.Sanitize()...)
+	}
+	return string(list)
+}

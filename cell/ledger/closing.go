@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+)
+
+// SetClosing commits the marker that makes new writers to the partition refuse (CW503), so that a fence has to wait
+// only for those that hold the row already. It ends by itself after until, by the database's clock. The row's lock
+// is not taken: the marker serves liveness only. Conditional on the row: unless that is owned and names this move
+// as its source, or if it has seen a higher token, nothing changes (CodeConflict, CodeStale).
+func (l *Ledger) SetClosing(ctx context.Context, p placement.Partition, cmd protocol.Command, until time.Duration) error {
+	if until <= 0 || until > maxFence {
+		return invalid("a marker lasts up to %v, not %v", maxFence, until)
+	}
+	return l.marker(ctx, p, cmd, func(tx pgx.Tx, r record) error {
+		if !r.leaving(cmd) || r.State != protocol.StateOwned {
+			return conflict(r, cmd, "owned and naming this move")
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO `+l.table("cellway_closing")+` AS c (partition, move, token, until)
+			VALUES ($1, $2, $3, clock_timestamp() + $4::bigint * interval '1 microsecond')
+			ON CONFLICT (partition) DO UPDATE SET move = EXCLUDED.move, token = EXCLUDED.token, until = EXCLUDED.until
+			WHERE c.token <= EXCLUDED.token`,
+			p, cmd.Move, int64(cmd.Token), until.Microseconds())
+		return wrap(err, "set marker of partition %d", p)
+	})
+}
+
+// ClearClosing removes the marker if it is this move's, and no newer leader's. A row that has seen a higher token
+// refuses (CodeStale); no marker is success.
+func (l *Ledger) ClearClosing(ctx context.Context, p placement.Partition, cmd protocol.Command) error {
+	return l.marker(ctx, p, cmd, func(tx pgx.Tx, _ record) error {
+		_, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_closing")+` WHERE partition = $1 AND move = $2 AND token <= $3`,
+			p, cmd.Move, int64(cmd.Token))
+		return wrap(err, "clear marker of partition %d", p)
+	})
+}
+
+// marker runs fn in a transaction of its own, beside the row as it is committed.
+func (l *Ledger) marker(ctx context.Context, p placement.Partition, cmd protocol.Command, fn func(tx pgx.Tx, r record) error) error {
+	if err := l.hasPartition(p); err != nil {
+		return err
+	}
+	if refused := (needs{move: true}).missing(cmd); refused != nil {
+		return refused
+	}
+	err := l.inStep(ctx, l.fenceWait, func(tx pgx.Tx) error {
+		r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
+		if err != nil {
+			return fmt.Errorf("read partition %d: %w", p, err)
+		}
+		if _, refused := judge(adopt, r, cmd); refused != nil {
+			return refused
+		}
+		return fn(tx, r)
+	})
+	if err != nil {
+		return l.explain(ctx, p, err)
+	}
+	return nil
+}
+
+// SelfRelease ends every fence whose deadline has passed, by an UPDATE that competes with Handover for the row, and
+// returns the rows that are owned again. They still name their move.
+func (l *Ledger) SelfRelease(ctx context.Context) ([]protocol.Row, error) {
+	var released []protocol.Row
+	err := l.inStep(ctx, l.lockWait, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `UPDATE `+l.table("cellway_partitions")+` SET state = 'owned', read_fence = 0, deadline = NULL
+			WHERE state = 'fenced' AND deadline <= statement_timestamp() RETURNING partition`)
+		if err != nil {
+			return fmt.Errorf("release fences: %w", err)
+		}
+		opened, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+		if err != nil || len(opened) == 0 {
+			return wrap(err, "release fences")
+		}
+		rows, err = tx.Query(ctx, l.selectRows()+` WHERE partition = ANY ($1) ORDER BY partition`, opened)
+		if err != nil {
+			return fmt.Errorf("read released partitions: %w", err)
+		}
+		released, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (protocol.Row, error) {
+			r, err := scanRecord(row)
+			return r.Row, err
+		})
+		return wrap(err, "read released partitions")
+	})
+	return released, err
+}

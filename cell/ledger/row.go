@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+)
+
+// selectRows is the one list of a row's columns, in the order of scanRecord.
+func (l *Ledger) selectRows() string {
+	return `SELECT partition, state, epoch, high_epoch, token, fence_no, fence_high, read_fence, move, move_epoch,
+		peer, peer_addrs, attempt, batch, deadline, swept FROM ` + l.table("cellway_partitions")
+}
+
+// queryRecord reads one row; pgx.ErrNoRows if there is none.
+func queryRecord(ctx context.Context, q querier, sql string, args ...any) (record, error) {
+	return scanRecord(q.QueryRow(ctx, sql, args...))
+}
+
+func scanRecord(row pgx.Row) (record, error) {
+	var r record
+	var epoch, highEpoch, moveEpoch, token int64
+	var deadline *time.Time
+	err := row.Scan(&r.Partition, &r.State, &epoch, &highEpoch, &token, &r.FenceNo, &r.fenceHigh, &r.ReadFence,
+		&r.Move, &moveEpoch, &r.Peer, &r.PeerAddrs, &r.Attempt, &r.Batch, &deadline, &r.Swept)
+	if err != nil {
+		return record{}, err
+	}
+	r.Epoch, r.HighEpoch, r.MoveEpoch = placement.Epoch(epoch), placement.Epoch(highEpoch), placement.Epoch(moveEpoch)
+	r.Token = uint64(token)
+	if deadline != nil {
+		r.Deadline = *deadline
+	}
+	return r, nil
+}
+
+// writeRecord writes a locked row and returns it as it is now.
+func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record, error) {
+	r := v.next
+	var deadline *time.Time
+	if !r.Deadline.IsZero() {
+		deadline = &r.Deadline
+	}
+	addrs := r.PeerAddrs
+	if addrs == nil {
+		addrs = []string{}
+	}
+	tag, err := tx.Exec(ctx, `UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
+		fence_no = $6, fence_high = $7, read_fence = $8, move = $9, move_epoch = $10, peer = $11, peer_addrs = $12,
+		attempt = $13, batch = $14, swept = $15,
+		deadline = CASE WHEN $17::bigint > 0 THEN clock_timestamp() + $17::bigint * interval '1 microsecond' ELSE $16 END
+		WHERE partition = $1`,
+		r.Partition, r.State, int64(r.Epoch), int64(r.HighEpoch), int64(r.Token),
+		r.FenceNo, r.fenceHigh, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
+		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds())
+	if err != nil {
+		return record{}, fmt.Errorf("write partition %d: %w", r.Partition, err)
+	}
+	if tag.RowsAffected() != 1 {
+		return record{}, fmt.Errorf("write partition %d: %d rows changed", r.Partition, tag.RowsAffected())
+	}
+	r, err = queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, r.Partition)
+	return r, wrap(err, "read partition %d", v.next.Partition)
+}
+
+// fitsSQL: tokens and epochs are unsigned here and bigint there.
+func fitsSQL(n uint64) bool { return n <= math.MaxInt64 }
+
+func invalid(format string, args ...any) *protocol.Problem {
+	return &protocol.Problem{Code: protocol.CodeInvalid, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+)
+
+// digest is the content of one tracked table in one partition, over the table's travelling columns: how many rows,
+// and the sum of a hash of each, which no order changes. A sum and not an exclusive or: a row twice is not a row never.
+func (l *Ledger) digest(ctx context.Context, tx pgx.Tx, t Table, p placement.Partition) (protocol.Digest, error) {
+	d := protocol.Digest{Table: t.Name}
+	err := tx.QueryRow(ctx, `SELECT count(*), coalesce(sum(
+			('x' || substr(encode(sha256(convert_to(ROW(`+t.columnList()+`)::text, 'UTF8')), 'hex'), 1, 16))::bit(64)::bigint
+		), 0)::text FROM `+l.table(t.Name)+` WHERE cellway_partition = $1`, p).Scan(&d.Rows, &d.Sum)
+	return d, wrap(err, "digest table %s of partition %d", t.Name, p)
+}
+
+func (l *Ledger) digests(ctx context.Context, tx pgx.Tx, tables []Table, p placement.Partition) ([]protocol.Digest, error) {
+	out := make([]protocol.Digest, 0, len(tables))
+	for _, t := range tables {
+		d, err := l.digest(ctx, tx, t, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// passFence lets the rest of the transaction, whose partition's row is locked, write past the fence.
+func (l *Ledger) passFence(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SET LOCAL cellway.import = 'on'; SET CONSTRAINTS ALL DEFERRED`)
+	return wrap(err, "pass the fence")
+}
+
+// wipe deletes the partition's rows from every tracked table, those that refer first. The row is locked.
+func (l *Ledger) wipe(ctx context.Context, tx pgx.Tx, p placement.Partition) error {
+	tables, err := l.catalog(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := l.passFence(ctx, tx); err != nil {
+		return err
+	}
+	for _, t := range slices.Backward(tables) {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table(t.Name)+` WHERE cellway_partition = $1`, p); err != nil {
+			return fmt.Errorf("delete rows of %s in partition %d: %w", t.Name, p, err)
+		}
+	}
+	return nil
+}
+
+// mustBeEmpty refuses to begin an import where rows are that no state accounts for: they may be the only copy.
+func (l *Ledger) mustBeEmpty(ctx context.Context, tx pgx.Tx, r record) error {
+	tables, err := l.catalog(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		var some bool
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+l.table(t.Name)+` WHERE cellway_partition = $1)`, r.Partition).Scan(&some)
+		if err != nil {
+			return fmt.Errorf("look for rows of %s in partition %d: %w", t.Name, r.Partition, err)
+		}
+		if some {
+			return problem(protocol.CodeConflict, r, "table %s holds rows of partition %d, which is %s here: they are not wiped",
+				t.Name, r.Partition, r.State)
+		}
+	}
+	return nil
+}

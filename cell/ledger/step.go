@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+)
+
+// Adopt writes the leader's token into the row, whatever its state. CodeStale if the row has seen a higher one.
+func (l *Ledger) Adopt(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{}, adopt)
+}
+
+// Record is step 2, at the source: the owned row names the move. CodeConflict if it names another; CodeStale if the
+// epoch is not above the row's highest.
+func (l *Ledger) Record(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true, peer: true}, recordMove)
+}
+
+// Import is step 3, at the target: a new attempt, with nothing in it. CodeConflict unless the row is absent, moved
+// and swept, or importing for this very move; CodeStale if the epoch is not above the row's highest.
+func (l *Ledger) Import(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true, peer: true}, importing)
+}
+
+// Fence is step 6, at the source: the row becomes fenced, under a new number, until now + cmd.FenceMS by the
+// database's clock. The caller has set the closing marker before ([Ledger.SetClosing]) and removes it after.
+// CodeLocked if the writers that hold the row did not end within the configured FenceWait.
+func (l *Ledger) Fence(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{move: true, fenceMS: true, wait: l.fenceWait}, fence)
+}
+
+// MarkReads commits, at the source, that reads are closed for the fencing that cmd.FenceNo names.
+func (l *Ledger) MarkReads(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{move: true, fenceNo: true}, markReads)
+}
+
+// Handover is step 8, at the source, the point of no return: what is fenced under cmd.FenceNo, with its reads closed
+// for that number, becomes moved to the row's peer at cmd.Epoch.
+func (l *Ledger) Handover(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true, fenceNo: true}, handover)
+}
+
+// Own is step 9, at the target: what is ready becomes owned at cmd.Epoch. The caller knows from the source that it
+// has handed over.
+func (l *Ledger) Own(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, own)
+}
+
+// Receipt is step 11, on both sides: stores cmd.Receipt, once; the target's row names the move no more.
+func (l *Ledger) Receipt(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	rc := cmd.Receipt
+	if rc == nil || rc.Move != cmd.Move || rc.Partition != p || (rc.From != l.identity.Cell && rc.To != l.identity.Cell) {
+		return protocol.Row{}, invalid("the receipt is missing, or not of this move, partition and cell")
+	}
+	row, err := l.step(ctx, p, cmd, needs{epoch: true, move: true}, receiptAt(l.identity.Cell))
+	if protocol.CodeOf(err) != protocol.CodeConflict {
+		return row, err
+	}
+	// The partition may have gone on to its next move since; then the receipt is there.
+	var there bool
+	sql := `SELECT EXISTS (SELECT FROM ` + l.table("cellway_receipts") + ` WHERE move = $1 AND partition = $2)`
+	if l.pool.QueryRow(ctx, sql, cmd.Move, p).Scan(&there) != nil || !there {
+		return row, err
+	}
+	return l.Row(ctx, p)
+}
+
+// Sweep is step 12, at the source: deletes the partition's rows, which another cell owns now; the row stays moved
+// and names the move no more.
+func (l *Ledger) Sweep(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, sweep)
+}
+
+// Release undoes the move at its source: owned again, naming no move. A row that is not of the move only learns
+// epoch and token. CodeConflict, with the row, once it was handed over.
+func (l *Ledger) Release(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, release)
+}
+
+// Clear undoes the move at its target: absent again, and no rows; where cmd.Attempt is set, only that attempt. A
+// row that is not of the move only learns epoch and token. CodeConflict, with the row, once it is owned.
+func (l *Ledger) Clear(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, clearImport)
+}
+
+// step runs one compare-and-set. A refusal is a *protocol.Problem; any other error leaves open whether it was done.
+func (l *Ledger) step(ctx context.Context, p placement.Partition, cmd protocol.Command, n needs, decide rule) (protocol.Row, error) {
+	if err := l.hasPartition(p); err != nil {
+		return protocol.Row{}, err
+	}
+	if refused := n.missing(cmd); refused != nil {
+		return protocol.Row{}, refused
+	}
+	var row protocol.Row
+	err := l.inStep(ctx, n.wait, func(tx pgx.Tx) error {
+		v, changed, err := l.lockAndJudge(ctx, tx, p, cmd, decide)
+		row = v.next.Row
+		if err != nil || !changed {
+			return err
+		}
+		if err := l.carryOut(ctx, tx, v, cmd); err != nil {
+			return err
+		}
+		done, err := l.writeRecord(ctx, tx, v)
+		row = done.Row
+		return err
+	})
+	if err != nil {
+		return protocol.Row{}, l.explain(ctx, p, err)
+	}
+	return row, nil
+}
+
+// inStep runs fn in a transaction whose commit is durable and whose waits for locks are bounded.
+func (l *Ledger) inStep(ctx context.Context, wait time.Duration, fn func(tx pgx.Tx) error) error {
+	if wait == 0 {
+		wait = l.lockWait
+	}
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = %d`, wait.Milliseconds()))
+		if err != nil {
+			return fmt.Errorf("begin step: %w", err)
+		}
+		return fn(tx)
+	})
+}
+
+// lockAndJudge locks the partition's row, waiting for its writers, and asks the rule. Not changed: nothing to write.
+func (l *Ledger) lockAndJudge(ctx context.Context, tx pgx.Tx, p placement.Partition, cmd protocol.Command, decide rule) (verdict, bool, error) {
+	r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1 FOR UPDATE`, p)
+	if err != nil {
+		return verdict{}, false, fmt.Errorf("lock partition %d: %w", p, err)
+	}
+	v, refused := judge(decide, r, cmd)
+	if refused != nil {
+		return verdict{}, false, refused
+	}
+	return v, v.receipt || !reflect.DeepEqual(r, v.next), nil
+}
+
+// carryOut does what belongs to the row's change.
+func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.Command) error {
+	p := v.next.Partition
+	if v.empty {
+		if err := l.mustBeEmpty(ctx, tx, v.was); err != nil {
+			return err
+		}
+	}
+	if v.wipe {
+		if err := l.wipe(ctx, tx, p); err != nil {
+			return err
+		}
+	}
+	if v.forget {
+		_, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_tombstones")+` WHERE partition = $1`, p)
+		if err != nil {
+			return fmt.Errorf("forget tombstones of partition %d: %w", p, err)
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_closing")+` WHERE partition = $1`, p); err != nil {
+			return fmt.Errorf("forget marker of partition %d: %w", p, err)
+		}
+	}
+	if !v.receipt {
+		return nil
+	}
+	raw, err := json.Marshal(cmd.Receipt)
+	if err != nil {
+		return fmt.Errorf("encode receipt of move %s: %w", cmd.Move, err)
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO `+l.table("cellway_receipts")+` (move, partition, receipt) VALUES ($1, $2, $3)
+		ON CONFLICT (move) DO NOTHING`, cmd.Move, p, raw)
+	return wrap(err, "store receipt of move %s", cmd.Move)
+}
+
+// explain turns a lock that could not be had into a Problem with the row as it is, where it can be read.
+func (l *Ledger) explain(ctx context.Context, p placement.Partition, err error) error {
+	if _, ok := errors.AsType[*protocol.Problem](err); ok {
+		return err
+	}
+	if s := sqlState(err); s != sqlLockNotAvailable && s != sqlDeadlock {
+		return err
+	}
+	refused := &protocol.Problem{Code: protocol.CodeLocked, Message: fmt.Sprintf("the row of partition %d is held by writers", p)}
+	if row, err := l.Row(ctx, p); err == nil {
+		refused.Row = &row
+	}
+	return refused
+}
