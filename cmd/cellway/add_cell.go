@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cellway/cellway/internal/dev"
+)
+
+func newAddCell() *cobra.Command {
+	var admin adminFlags
+	var dir string
+	var weight int
+	cmd := &cobra.Command{
+		Use: "add-cell CELL", Short: "Add a cell to the system on this machine and show its share arriving", GroupID: "system",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			system, err := dev.NewClient(dir)
+			if err != nil {
+				return err
+			}
+			c, err := admin.client(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			name := args[0]
+			fmt.Fprintf(cmd.OutOrStdout(), "starting %s\n", name)
+			if err := system.AddCell(cmd.Context(), name, weight); err != nil {
+				return fmt.Errorf("add %s: %w", name, err)
+			}
+			if err := readmit(cmd.Context(), c, name); err != nil {
+				return err
+			}
+			arrived := func(ctx context.Context) (bool, error) {
+				cell, err := c.cell(ctx, name)
+				return cell.Partitions > 0 && cell.Status == "active", err
+			}
+			if err := watchRebalance(cmd.Context(), c, cmd.OutOrStdout(), name+" joins", arrived); err != nil {
+				return err
+			}
+			return printCells(cmd.Context(), c, cmd.OutOrStdout())
+		},
+	}
+	admin.register(cmd.Flags())
+	stateFlag(cmd.Flags(), &dir)
+	cmd.Flags().IntVar(&weight, "weight", 1, "the cell's capacity relative to the others'")
+	return cmd
+}
+
+// readmit takes back an earlier drain or removal of a cell of the same name, so that adding it means what it says.
+// A cell that the registry does not know yet has nothing to take back.
+func readmit(ctx context.Context, c *adminClient, name string) error {
+	err := c.call(ctx, http.MethodPost, cellPath(name, "undrain"), nil)
+	var no *refusal
+	if errors.As(err, &no) && no.status == http.StatusNotFound {
+		return nil
+	}
+	return err
+}
