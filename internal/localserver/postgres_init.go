@@ -1,0 +1,74 @@
+package localserver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// passwordFile, in the server's directory, holds the superuser's password.
+const passwordFile = "password"
+
+// initPostgres makes the data directory <place>/data with a random superuser password, which it keeps in dir.
+// Killed on the way it leaves nothing that looks finished.
+func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, dir, place string) (string, error) {
+	password := rand.Text()
+	making := filepath.Join(place, "data.new")
+	if err := os.RemoveAll(making); err != nil {
+		return "", fmt.Errorf("postgres: remove unfinished data: %w", err)
+	}
+	pwfile := filepath.Join(place, "pwfile")
+	if err := writeFor(as, pwfile, password); err != nil {
+		return "", err
+	}
+	defer os.Remove(pwfile)
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"),
+		"-D", making, "-U", superuser, "--pwfile="+pwfile, "--auth=scram-sha-256",
+		// The same order of texts on every system, and no locale that might be missing.
+		"--encoding=UTF8", "--locale=C", "--no-instructions")
+	cmd.Env, cmd.Dir = postgresEnv(place), place
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true}
+	endWithParent(cmd.SysProcAttr, syscall.SIGKILL)
+	if out, err := runOnOwnThread(cmd); err != nil {
+		return "", fmt.Errorf("postgres: initdb: %w: %s", err, lastLines(out, 3))
+	}
+	if err := os.WriteFile(filepath.Join(dir, passwordFile), []byte(password+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("postgres: keep password: %w", err)
+	}
+	if err := os.Rename(making, filepath.Join(place, "data")); err != nil {
+		return "", fmt.Errorf("postgres: put data in place: %w", err)
+	}
+	return password, nil
+}
+
+func writeFor(as *syscall.Credential, path, content string) error {
+	_ = os.Remove(path)
+	if err := os.WriteFile(path, []byte(content+"\n"), 0o600); err != nil {
+		return fmt.Errorf("postgres: write password for initdb: %w", err)
+	}
+	if as == nil {
+		return nil
+	}
+	if err := os.Chown(path, int(as.Uid), int(as.Gid)); err != nil {
+		return fmt.Errorf("postgres: give password file to the server's user: %w", err)
+	}
+	return nil
+}
+
+func readPassword(dir string) (string, error) {
+	path := filepath.Join(dir, passwordFile)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("postgres: there is data but no password for it (%s): remove %s to begin anew", path, dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("postgres: read password: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
