@@ -23,10 +23,8 @@ func (x *matching) ordered() []Move {
 	}
 
 	spread(list, func(j journey) int { return j.from*len(x.seats) + j.to })
-	// Sources begin with different targets, else all of them would fill the same target at the same time.
-	turn := func(j journey) int { return (j.to - j.from + len(x.seats)) % len(x.seats) }
 	slices.SortFunc(list, func(a, b journey) int {
-		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.at, b.at), cmp.Compare(turn(a), turn(b)))
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.at, b.at), cmp.Compare(a.to, b.to))
 	})
 
 	spread(list, func(j journey) int { return j.from })
@@ -45,16 +43,20 @@ func (x *matching) ordered() []Move {
 	return moves
 }
 
-// separateTargets exchanges journeys of the same source where one would have the target of the one before it.
-// It looks only a little ahead, so that it stays fast and no target falls behind its pace.
+// separateTargets exchanges journeys of the same source where one would have the target of one just before it.
+// It looks only a little ahead, so that it stays fast and no target falls far behind its pace.
 func separateTargets(list []journey) {
-	const ahead = 64
-	for i := 1; i < len(list); i++ {
-		if list[i].to != list[i-1].to {
+	const before, ahead = 3, 64
+	for i := range list {
+		recent := list[max(0, i-before):i]
+		taken := func(j journey) bool {
+			return slices.ContainsFunc(recent, func(r journey) bool { return r.to == j.to })
+		}
+		if !taken(list[i]) {
 			continue
 		}
 		for j := i + 1; j < min(i+ahead, len(list)); j++ {
-			if list[j].from == list[i].from && list[j].to != list[i].to {
+			if list[j].from == list[i].from && !taken(list[j]) {
 				list[i], list[j] = list[j], list[i]
 				break
 			}

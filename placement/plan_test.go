@@ -90,7 +90,8 @@ func TestMakePlan_moves_exactly_the_share(t *testing.T) {
 		{"nothing changed", abc(), map[string]int{}, map[string]int{}},
 		{
 			"a 4th cell", with(Member{Name: "cell-d", Weight: 1}),
-			map[string]int{"cell-a": 342, "cell-b": 341, "cell-c": 341}, map[string]int{"cell-d": 1024},
+			map[string]int{"cell-a": 342, "cell-b": 341, "cell-c": 341},
+			map[string]int{"cell-d": 1024},
 		},
 		{
 			"a 4th cell of weight 2", with(Member{Name: "cell-d", Weight: 2}), // 2/5 of 4096 are 1638.4
@@ -98,15 +99,18 @@ func TestMakePlan_moves_exactly_the_share(t *testing.T) {
 		},
 		{
 			"drain", drainB,
-			map[string]int{"cell-b": 1365}, map[string]int{"cell-a": 682, "cell-c": 683},
+			map[string]int{"cell-b": 1365},
+			map[string]int{"cell-a": 682, "cell-c": 683},
 		},
 		{
 			"weight 1 to 2", weightOfA(2),
-			map[string]int{"cell-b": 341, "cell-c": 341}, map[string]int{"cell-a": 682},
+			map[string]int{"cell-b": 341, "cell-c": 341},
+			map[string]int{"cell-a": 682},
 		},
 		{
 			"a draining cell joins", with(Member{Name: "cell-d", Weight: 9, Draining: true}),
-			map[string]int{}, map[string]int{},
+			map[string]int{},
+			map[string]int{},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -65,8 +65,14 @@ func checkQuotas(t *rapid.T, partitions int, members []Member, quotas map[string
 	}
 }
 
+// drawCells draws from 1 to 200, mostly few: a ring of 200 takes long under the race detector.
+func drawCells(t *rapid.T) int {
+	most := rapid.SampledFrom([]int{8, 8, 24, 24, 60, 200}).Draw(t, "most cells")
+	return rapid.IntRange(1, most).Draw(t, "cells")
+}
+
 func drawMembers(t *rapid.T, highestWeight int) []Member {
-	members := equalMembers(rapid.IntRange(1, 200).Draw(t, "cells"))
+	members := equalMembers(drawCells(t))
 	for i := range members {
 		members[i].Weight = rapid.IntRange(1, highestWeight).Draw(t, "weight")
 	}
@@ -153,7 +159,7 @@ func wantWithinOne(t *rapid.T, what string, moves, numerator, denominator int) {
 // Among equal cells the ideal is the exact share of the one that changes, whatever went before.
 func TestPlan_moves_the_share_to_within_one_partition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n, partitions := rapid.IntRange(1, 200).Draw(t, "cells"), drawPartitions(t)
+		n, partitions := drawCells(t), drawPartitions(t)
 		m, members := balanced(t, partitions, n)
 		weight := rapid.IntRange(1, 9).Draw(t, "weight")
 

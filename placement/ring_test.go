@@ -20,7 +20,7 @@ func mustRing(t failer, cells []string, partitions int) *Ring {
 
 func TestRing_does_not_depend_on_the_order_of_cells(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		names := memberNames(equalMembers(rapid.IntRange(1, 60).Draw(t, "cells")))
+		names := memberNames(equalMembers(drawCells(t)))
 		shuffled := rapid.Permutation(names).Draw(t, "order")
 		count := 1 << rapid.IntRange(0, 10).Draw(t, "power")
 		a, b := mustRing(t, names, count), mustRing(t, shuffled, count)
