@@ -1,7 +1,6 @@
 package customers
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -33,7 +32,8 @@ func tooLarge(w http.ResponseWriter) error {
 	return &Error{Code: CodeTooLarge, Message: "the body is too large"}
 }
 
-// checkMediaType accepts JSON, and requests that do not say what they carry.
+// checkMediaType accepts JSON, and requests that do not say what they carry: `curl -d` alone names a form, which is
+// read as JSON all the same.
 func checkMediaType(h http.Header) error {
 	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return &Error{Code: CodeMediaType, Message: "Content-Encoding is not supported", Field: "Content-Encoding"}
@@ -43,12 +43,11 @@ func checkMediaType(h http.Header) error {
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(value)
-	if errors.Is(err, mime.ErrInvalidMediaParameter) {
-		err = nil
-	}
 	charset := params["charset"]
-	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return &Error{Code: CodeMediaType, Message: "Content-Type must be application/json", Field: "Content-Type"}
+	switch {
+	case err != nil, charset != "" && !strings.EqualFold(charset, "utf-8"):
+	case kind == "application/json", kind == "application/x-www-form-urlencoded":
+		return nil
 	}
-	return nil
+	return &Error{Code: CodeMediaType, Message: "Content-Type must be application/json", Field: "Content-Type"}
 }

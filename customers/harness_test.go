@@ -27,12 +27,14 @@ type system struct {
 	url  string        // of the application
 	db   string        // of the database
 	pool *pgxpool.Pool // straight to the database
+	http *http.Client
 }
 
 // start runs the application; each edit may change its configuration.
 func start(t *testing.T, edits ...func(*Config)) *system {
 	t.Helper()
-	s := &system{t: t, db: testenv.Postgres(t)}
+	s := &system{t: t, db: testenv.Postgres(t), http: &http.Client{Transport: &http.Transport{}}}
+	t.Cleanup(s.http.CloseIdleConnections)
 	s.pool = open(t, s.db)
 	// The platform's function, which is not there: this package is tested by itself.
 	s.exec(`CREATE FUNCTION cellway_track(text, text) RETURNS void LANGUAGE sql AS ''`)
@@ -123,7 +125,7 @@ func (s *system) send(base, method, path, body string, header http.Header) reply
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.http.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}

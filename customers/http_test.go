@@ -125,7 +125,7 @@ func TestRequestsAreRefused(t *testing.T) {
 		"doubled slash":       {"GET", "//api/customers/x", "", nil, 404, "Not found", "no_such_path"},
 		"path in other case":  {"GET", "/API/customers/x", "", nil, 404, "Not found", "no_such_path"},
 		"wrong method":        {"PATCH", path, "{}", nil, 405, "Method not allowed", "method_not_allowed"},
-		"form":                {"POST", path, alice, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, 415, "", "unsupported_media_type"},
+		"text":                {"POST", path, alice, http.Header{"Content-Type": {"text/plain"}}, 415, "", "unsupported_media_type"},
 		"other charset":       {"POST", path, alice, http.Header{"Content-Type": {"application/json; charset=latin1"}}, 415, "", "unsupported_media_type"},
 		"malformed type":      {"POST", path, alice, http.Header{"Content-Type": {"json"}}, 415, "", "unsupported_media_type"},
 		"compressed":          {"POST", path, alice, http.Header{"Content-Encoding": {"gzip"}}, 415, "", "unsupported_media_type"},
@@ -146,7 +146,9 @@ func TestRequestsAreRefused(t *testing.T) {
 
 func TestJSONIsAcceptedUnderItsNames(t *testing.T) {
 	s := start(t)
-	for id, kind := range map[string]string{"a": "", "b": "application/json", "c": "Application/JSON; charset=UTF-8"} {
+	for id, kind := range map[string]string{
+		"a": "", "b": "application/json", "c": "Application/JSON; charset=UTF-8", "curl": "application/x-www-form-urlencoded",
+	} {
 		header := http.Header{"Content-Type": {kind}}
 		if kind == "" {
 			header = nil
