@@ -1,0 +1,77 @@
+package gate
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/cellway/cellway/placement"
+)
+
+// Handler puts the gate in front of the application.
+func (g *Gate) Handler(app http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visit, re := g.enter(r)
+		if visit == nil {
+			g.refuse(w, r, re)
+			return
+		}
+		g.counts[Admitted].Add(1)
+		answer := g.newAnswer(w, r, visit)
+		defer answer.free()
+		visit.serve(app, answer, r)
+		answer.finish()
+	})
+}
+
+// visit is a request that was admitted.
+type visit struct {
+	flight
+	lease *lease // that it was admitted under
+	door  *door  // nil for a request without a key
+}
+
+// enter admits the request, or returns nil and why not.
+func (g *Gate) enter(r *http.Request) (*visit, refusal) {
+	v := &visit{lease: g.lease.Load()}
+	v.flight = flight{method: r.Method, path: r.URL.Path, since: time.Now(), write: isWrite(r.Method)}
+	if !v.lease.valid(v.since) {
+		return nil, unavailable("the cell holds no lease in its database; nothing was done")
+	}
+	if why := g.frozen.Load(); why != nil && v.write {
+		return nil, unavailable(*why)
+	}
+	key, ok, err := g.cfg.Key(r)
+	switch {
+	case err != nil:
+		return nil, badKey(err)
+	case ok:
+		return g.knock(v, placement.PartitionOf(key, len(g.doors)))
+	case !g.cfg.Keyless(r):
+		return nil, noRoute()
+	}
+	return v, refusal{}
+}
+
+// knock asks the partition's door.
+func (g *Gate) knock(v *visit, p placement.Partition) (*visit, refusal) {
+	v.door = &g.doors[p]
+	answer, seen := v.door.enter(&v.flight)
+	if answer == admit {
+		return v, refusal{}
+	}
+	g.cfg.OnRefused(p, seen.state)
+	return nil, refused(answer, seen)
+}
+
+// serve runs the application. The request is no longer in flight when it returns, also by a panic: what is then
+// left to do is to send what the application has said.
+func (v *visit) serve(app http.Handler, w http.ResponseWriter, r *http.Request) {
+	if v.door != nil {
+		defer v.door.leave(&v.flight)
+	}
+	app.ServeHTTP(w, r)
+}
+
+func isWrite(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
