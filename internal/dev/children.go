@@ -3,9 +3,11 @@ package dev
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"slices"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/cellway/cellway/internal/localserver"
@@ -37,8 +39,35 @@ type part struct {
 	name  string
 	kind  kind
 	start func(ctx context.Context, log *childLog) (running, error)
-	// address is known once start has been called.
-	address string
+	turn  sync.Mutex // one order at a time about a part
+
+	mu      sync.Mutex // guards what follows
+	address string     // host:port; known once start has been called
+	gone    bool       // forgotten: not to be started again
+}
+
+func (p *part) setAddress(addr string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.address = addr
+}
+
+func (p *part) where() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.address
+}
+
+func (p *part) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+}
+
+func (p *part) forgotten() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone
 }
 
 // inherited are the variables of this process that children see.
@@ -57,11 +86,10 @@ func childEnviron() []string {
 func (s *supervisor) postgres() *part {
 	p := &part{name: "postgres", kind: kindPostgres}
 	p.start = func(ctx context.Context, log *childLog) (running, error) {
-		addr, port, err := s.state.addr("postgres")
+		port, err := s.postgresPort(p)
 		if err != nil {
 			return nil, err
 		}
-		p.address = addr
 		pg, err := localserver.StartPostgres(ctx, localserver.PostgresConfig{
 			Dir: s.cfg.path("postgres"), Bin: s.cfg.PostgresBin, Port: port, Output: log,
 		})
@@ -74,17 +102,42 @@ func (s *supervisor) postgres() *part {
 	return p
 }
 
+// postgresPort picks the port at the first start. Later it stays what it is, in use or not: the cells know it.
+func (s *supervisor) postgresPort(p *part) (int, error) {
+	if addr := p.where(); addr != "" {
+		return portOf(addr)
+	}
+	addr, port, err := s.state.addr(p.name)
+	p.setAddress(addr)
+	return port, err
+}
+
+func portOf(addr string) (int, error) {
+	_, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return 0, fmt.Errorf("address %q: %w", addr, err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("address %q: port: %w", addr, err)
+	}
+	return port, nil
+}
+
 func (s *supervisor) consul() *part {
 	p := &part{name: "consul", kind: kindConsul, address: s.cfg.ConsulAddr}
 	p.start = func(ctx context.Context, log *childLog) (running, error) {
-		_, text, _ := strings.Cut(s.cfg.ConsulAddr, ":")
-		port, err := strconv.Atoi(text)
+		port, err := portOf(s.cfg.ConsulAddr)
 		if err != nil {
-			return nil, fmt.Errorf("CELLWAY_CONSUL_ADDR: port %q: %w", text, err)
+			return nil, err
 		}
-		return localserver.StartConsul(ctx, localserver.ConsulConfig{
-			Dir: s.cfg.path("consul"), Bin: s.consulBin, Port: port, Output: log,
+		consul, err := localserver.StartConsul(ctx, localserver.ConsulConfig{
+			Dir: s.cfg.path("consul"), Bin: s.consulBin, Port: port, SessionTTLMin: s.cfg.SessionTTLMin, Output: log,
 		})
+		if err != nil {
+			return nil, err // and not a *Consul that is nil
+		}
+		return consul, nil
 	}
 	return p
 }
@@ -104,7 +157,7 @@ func (s *supervisor) cell(c cellState) *part {
 		if err != nil {
 			return nil, err
 		}
-		p.address = listen
+		p.setAddress(listen)
 		return s.role(ctx, p, log, "cell", "http://"+listen+"/health",
 			"CELLWAY_CELL="+c.Name, "CELLWAY_LISTEN="+listen, "CELLWAY_INTERNAL_LISTEN="+internal,
 			"CELLWAY_CONSUL_ADDR="+s.cfg.ConsulAddr, "CELLWAY_PLATFORM_URL_FILE="+files.platform, "CELLWAY_APP_URL_FILE="+files.app,
@@ -121,7 +174,7 @@ func (s *supervisor) mover(i int) *part {
 		if err != nil {
 			return nil, err
 		}
-		p.address = addr
+		p.setAddress(addr)
 		return s.role(ctx, p, log, "mover", "http://"+addr+"/health",
 			"CELLWAY_NAME="+p.name, "CELLWAY_LISTEN="+addr, "CELLWAY_CONSUL_ADDR="+s.cfg.ConsulAddr,
 			"CELLWAY_INTERNAL_TOKEN_FILE="+s.internalTokenFile(), "CELLWAY_INITIAL_CELLS="+strconv.Itoa(len(s.cfg.Cells)))
@@ -132,7 +185,7 @@ func (s *supervisor) mover(i int) *part {
 func (s *supervisor) router() *part {
 	p := &part{name: "router", kind: kindRouter, address: s.cfg.RouterAddr}
 	p.start = func(ctx context.Context, log *childLog) (running, error) {
-		return s.role(ctx, p, log, "router", "http://"+s.cfg.RouterAddr+"/health",
+		return s.role(ctx, p, log, "router", visit(s.cfg.RouterAddr)+"/health",
 			"CELLWAY_ROUTER_ADDR="+s.cfg.RouterAddr, "CELLWAY_ADMIN_ADDR="+s.cfg.AdminAddr, "CELLWAY_CONSUL_ADDR="+s.cfg.ConsulAddr,
 			"CELLWAY_ROUTER_STATE="+s.cfg.path("router.view"))
 	}
@@ -142,7 +195,7 @@ func (s *supervisor) router() *part {
 // role starts a child of this binary and waits until its health answers 200.
 func (s *supervisor) role(ctx context.Context, p *part, log *childLog, command, health string, env ...string) (running, error) {
 	proc, err := localserver.StartProcess(localserver.Spec{
-		Name: p.name, Path: s.cfg.Binary, Args: []string{command}, Env: append(s.cfg.Environ, env...), Output: log,
+		Name: p.name, Path: s.cfg.Binary, Args: []string{command}, Env: slices.Concat(s.cfg.Environ, env), Output: log,
 		StopFor: 15 * time.Second,
 	})
 	if err != nil {
@@ -151,7 +204,7 @@ func (s *supervisor) role(ctx context.Context, p *part, log *childLog, command, 
 	if p.kind == kindRouter && s.firstStart() {
 		return proc, nil // there may be no map yet: nothing to serve before movers and cells are up
 	}
-	if err := awaitHealthy(ctx, proc, p.name, health); err != nil {
+	if err := awaitHealthy(ctx, proc, p.name, func(ctx context.Context) error { return s.answers(ctx, p, health) }); err != nil {
 		proc.Kill()
 		return nil, err
 	}

@@ -65,6 +65,7 @@ func (c *Client) send(ctx context.Context, method, path string, o order) error {
 	if err != nil {
 		return err
 	}
+	req.Close = true
 	req.Header.Set("Authorization", "Bearer "+c.control.Token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/cellway/cellway/placement"
@@ -35,6 +36,8 @@ type Config struct {
 	Cells []string
 	// Movers is how many movers run. Default 2.
 	Movers int
+	// SessionTTLMin is the shortest TTL that Consul grants a session. Default Consul's own, 10 s; tests want less.
+	SessionTTLMin time.Duration
 	// PostgresBin and ConsulBin name the server programs; "" finds (and for Consul builds) them.
 	PostgresBin string
 	ConsulBin   string
@@ -78,6 +81,7 @@ func (c Config) withDefaults() Config {
 
 // Validate names the first field that cannot be used.
 func (c Config) Validate() error {
+	seen := map[string]string{}
 	for _, addr := range []struct{ name, value string }{
 		{"RouterAddr (CELLWAY_ROUTER_ADDR)", c.RouterAddr},
 		{"AdminAddr (CELLWAY_ADMIN_ADDR)", c.AdminAddr},
@@ -86,6 +90,10 @@ func (c Config) Validate() error {
 		if _, _, err := net.SplitHostPort(addr.value); err != nil {
 			return fmt.Errorf("%s: %q is not host:port: %w", addr.name, addr.value, err)
 		}
+		if other := seen[addr.value]; other != "" {
+			return fmt.Errorf("%s and %s are both %s", other, addr.name, addr.value)
+		}
+		seen[addr.value] = addr.name
 	}
 	if host, _, _ := net.SplitHostPort(c.ConsulAddr); host != "127.0.0.1" && host != "localhost" {
 		return fmt.Errorf("ConsulAddr (CELLWAY_CONSUL_ADDR): the private Consul listens on 127.0.0.1 only, not on %q", host)
@@ -102,6 +110,18 @@ func (c Config) Validate() error {
 		return errors.New("Binary, Provision and Out are needed")
 	}
 	return nil
+}
+
+// chosen are the ports that the user chose: none of them may be given to another child.
+func (c Config) chosen() map[int]bool {
+	ports := map[int]bool{}
+	for _, addr := range []string{c.RouterAddr, c.AdminAddr, c.ConsulAddr} {
+		_, text, _ := net.SplitHostPort(addr)
+		if port, err := strconv.Atoi(text); err == nil {
+			ports[port] = true
+		}
+	}
+	return ports
 }
 
 func (c Config) path(parts ...string) string {

@@ -40,15 +40,13 @@ func (s *supervisor) listen(ctx context.Context) (*control, error) {
 	}
 	token := rand.Text()
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /restart", s.handle(func(ctx context.Context, o order) error { return s.restart(ctx, o.Name) }))
-	mux.HandleFunc("POST /cells", s.handle(func(ctx context.Context, o order) error { return s.addCell(ctx, o.Name, o.Weight) }))
-	mux.HandleFunc("DELETE /cells", s.handle(func(ctx context.Context, o order) error { return s.removeCell(ctx, o.Name) }))
+	mux.HandleFunc("POST /restart", s.handle(ctx, func(ctx context.Context, o order) error { return s.restart(ctx, o.Name) }))
+	mux.HandleFunc("POST /cells", s.handle(ctx, func(ctx context.Context, o order) error { return s.addCell(ctx, o.Name, o.Weight) }))
+	mux.HandleFunc("DELETE /cells", s.handle(ctx, func(ctx context.Context, o order) error { return s.removeCell(ctx, o.Name) }))
 	c := &control{
 		server: &http.Server{
 			Handler:           authorised(token, mux),
 			ReadHeaderTimeout: 5 * time.Second,
-			// Orders end with the system.
-			BaseContext: func(net.Listener) context.Context { return ctx },
 		},
 		ended: make(chan struct{}),
 	}
@@ -80,15 +78,21 @@ func authorised(token string, next http.Handler) http.Handler {
 	})
 }
 
-func (s *supervisor) handle(do func(context.Context, order) error) http.HandlerFunc {
+// handle carries out orders: one once begun is finished, also when its sender has gone; it ends with the system.
+func (s *supervisor) handle(system context.Context, do func(context.Context, order) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var o order
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&o); err != nil {
 			http.Error(w, "order: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		// An order once begun is finished, also when its sender has gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), orderLimit)
+		done, err := s.begin()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		defer done()
+		ctx, cancel := context.WithTimeout(system, orderLimit)
 		defer cancel()
 		if err := do(ctx, o); err != nil {
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)

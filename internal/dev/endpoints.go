@@ -24,14 +24,14 @@ func (s *supervisor) writeEndpoints() error {
 		return nil
 	}
 	e := endpoints{
-		Router: "http://" + s.cfg.RouterAddr, Admin: "http://" + s.cfg.AdminAddr, Consul: "http://" + s.cfg.ConsulAddr, Postgres: url,
+		Router: visit(s.cfg.RouterAddr), Admin: visit(s.cfg.AdminAddr), Consul: visit(s.cfg.ConsulAddr), Postgres: url,
 	}
 	for _, p := range s.parts {
 		pid := 0
 		if c := s.children[p.name]; c != nil && c.proc.End() == "" {
 			pid = c.proc.PID()
 		}
-		e.Processes = append(e.Processes, endpointProcess{p.name, pid, p.address})
+		e.Processes = append(e.Processes, endpointProcess{p.name, pid, p.where()})
 	}
 	return writeJSON(s.cfg.path("endpoints.json"), e)
 }

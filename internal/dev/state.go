@@ -20,8 +20,9 @@ var ErrRunning = errors.New("a system is already running there")
 
 // state is what is kept between runs, in state.json.
 type state struct {
-	mu   sync.Mutex
-	path string
+	mu       sync.Mutex
+	path     string
+	reserved map[int]bool // ports that are not to be picked
 
 	Partitions int            `json:"partitions"`
 	Cells      []cellState    `json:"cells"`
@@ -42,16 +43,16 @@ type secrets struct {
 
 // loadState reads state.json, or makes the state of a new system.
 func loadState(cfg Config) (*state, error) {
-	s := &state{path: cfg.path("state.json"), Ports: map[string]int{}}
+	s := &state{path: cfg.path("state.json"), Ports: map[string]int{}, reserved: cfg.chosen()}
 	raw, err := os.ReadFile(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.Partitions = cfg.Partitions
 		s.Secrets.Internal = rand.Text()
 		for _, name := range cfg.Cells {
-			s.addCell(name, 1)
+			s.Cells = append(s.Cells, newCell(name, 1))
 		}
-		return s, s.save()
+		return s, writeJSON(s.path, s)
 	case err != nil:
 		return nil, fmt.Errorf("read state: %w", err)
 	}
@@ -64,22 +65,24 @@ func loadState(cfg Config) (*state, error) {
 	return s, nil
 }
 
-func (s *state) save() error {
+func newCell(name string, weight int) cellState {
+	return cellState{Name: name, Weight: weight, PlatformPassword: rand.Text(), AppPassword: rand.Text()}
+}
+
+// addCell remembers a cell for this run and later ones.
+func (s *state) addCell(c cellState) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.Cells = append(s.Cells, c)
 	return writeJSON(s.path, s)
 }
 
-func (s *state) addCell(name string, weight int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.Cells = append(s.Cells, cellState{Name: name, Weight: weight, PlatformPassword: rand.Text(), AppPassword: rand.Text()})
-}
-
-func (s *state) dropCell(name string) {
+// dropCell forgets a cell.
+func (s *state) dropCell(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Cells = slices.DeleteFunc(s.Cells, func(c cellState) bool { return c.Name == name })
+	return writeJSON(s.path, s)
 }
 
 func (s *state) cells() []cellState {
@@ -94,7 +97,7 @@ func (s *state) addr(use string) (string, int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	port := s.Ports[use]
-	if port == 0 || localserver.CheckFree(loopback(port)) != nil {
+	if port == 0 || s.reserved[port] || localserver.CheckFree(loopback(port)) != nil {
 		for {
 			free, err := localserver.FreePort()
 			if err != nil {
@@ -111,6 +114,9 @@ func (s *state) addr(use string) (string, int, error) {
 }
 
 func (s *state) taken(port int) bool {
+	if s.reserved[port] {
+		return true
+	}
 	for _, p := range s.Ports {
 		if p == port {
 			return true

@@ -15,9 +15,6 @@ import (
 	"github.com/cellway/cellway/internal/localserver"
 )
 
-// stopIn bounds the orderly end of the whole system.
-const stopIn = 60 * time.Second
-
 // supervisor is one running system.
 type supervisor struct {
 	cfg       Config
@@ -25,14 +22,15 @@ type supervisor struct {
 	state     *state
 	consulBin string
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	db       *localserver.Postgres
-	parts    []*part
+	parts    []*part           // by kind, then in the order of their coming
 	children map[string]*child // by name; parts that were never started have none
 	ready    bool
 	stopping bool
-	watchers sync.WaitGroup
-	turns    map[string]*sync.Mutex // one order at a time about a part
+
+	watchers sync.WaitGroup // one for each child
+	orders   sync.WaitGroup // those in progress
 }
 
 // child is the present or last process of a part.
@@ -42,8 +40,9 @@ type child struct {
 	expected bool // its end was asked for
 }
 
-// Run runs the system until ctx ends, then stops it in order. It returns an error if the system could not be
-// started or not be stopped in order; nothing is left running either way.
+// Run runs the system until ctx ends, then stops it in order; a second SIGINT or SIGTERM meanwhile kills what is
+// left. It returns an error if the system could not be started or not be stopped in order; nothing is left running
+// either way. [ErrRunning] and the errors of package localserver say what a person can do.
 func Run(ctx context.Context, cfg Config) error {
 	cfg = cfg.withDefaults()
 	if cfg.Environ == nil {
@@ -62,7 +61,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer held.Close()
-	s := &supervisor{cfg: cfg, con: &console{out: cfg.Out}, children: map[string]*child{}, turns: map[string]*sync.Mutex{}}
+	s := &supervisor{cfg: cfg, con: &console{out: cfg.Out}, children: map[string]*child{}}
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -72,14 +71,12 @@ func Run(ctx context.Context, cfg Config) error {
 
 // prepare does everything that needs no child: ports, directories, secrets, programs.
 func (s *supervisor) prepare(ctx context.Context) error {
-	for _, a := range []struct{ addr, variable string }{
-		{s.cfg.RouterAddr, "CELLWAY_ROUTER_ADDR"},
-		{s.cfg.AdminAddr, "CELLWAY_ADMIN_ADDR"},
-		{s.cfg.ConsulAddr, "CELLWAY_CONSUL_ADDR"},
-	} {
-		if err := localserver.CheckFree(a.addr); err != nil {
-			return fmt.Errorf("%w: choose another by %s", err, a.variable)
-		}
+	// Left by a supervisor that was killed: nothing of what they say is true.
+	if err := s.removeSigns(); err != nil {
+		return err
+	}
+	if err := s.checkPorts(); err != nil {
+		return err
 	}
 	for _, name := range []string{"secrets", "logs"} {
 		if err := os.MkdirAll(s.cfg.path(name), 0o700); err != nil {
@@ -90,11 +87,31 @@ func (s *supervisor) prepare(ctx context.Context) error {
 	if s.state, err = loadState(s.cfg); err != nil {
 		return err
 	}
+	if s.state.Partitions != s.cfg.Partitions {
+		s.con.say("this system has %d partitions, which is fixed for its life: not %d", s.state.Partitions, s.cfg.Partitions)
+	}
 	if err := writeFile(s.internalTokenFile(), []byte(s.state.Secrets.Internal+"\n")); err != nil {
+		return err
+	}
+	// Before Consul, which may take minutes to build.
+	if _, err := localserver.FindPostgres(s.cfg.PostgresBin, 0); err != nil {
 		return err
 	}
 	s.consulBin, err = localserver.FindOrBuildConsul(ctx, s.cfg.ConsulBin, s.cfg.Out)
 	return err
+}
+
+func (s *supervisor) checkPorts() error {
+	for _, a := range []struct{ addr, variable string }{
+		{s.cfg.RouterAddr, "CELLWAY_ROUTER_ADDR"},
+		{s.cfg.AdminAddr, "CELLWAY_ADMIN_ADDR"},
+		{s.cfg.ConsulAddr, "CELLWAY_CONSUL_ADDR"},
+	} {
+		if err := localserver.CheckFree(a.addr); err != nil {
+			return fmt.Errorf("%w: choose another by %s", err, a.variable)
+		}
+	}
+	return nil
 }
 
 func (s *supervisor) internalTokenFile() string { return s.cfg.path("secrets", "internal-token") }
@@ -108,14 +125,14 @@ func (s *supervisor) serve(ctx context.Context) error {
 		}
 		return err
 	}
+	s.mu.Lock()
+	s.ready = true
+	s.mu.Unlock()
 	control, err := s.listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer control.close()
-	s.mu.Lock()
-	s.ready = true
-	s.mu.Unlock()
 	if err := s.writeEndpoints(); err != nil {
 		return err
 	}
@@ -126,47 +143,61 @@ func (s *supervisor) serve(ctx context.Context) error {
 
 func (s *supervisor) startAll(ctx context.Context) error {
 	s.con.say("starting Postgres and Consul; state in %s", s.cfg.StateDir)
-	g, gctx := errgroup.WithContext(ctx)
-	for _, p := range []*part{s.add(s.postgres()), s.add(s.consul())} {
-		g.Go(func() error { return s.start(gctx, p) })
-	}
-	if err := g.Wait(); err != nil {
+	if err := s.startEach(ctx, s.postgres(), s.consul()); err != nil {
 		return err
 	}
 	s.sayData()
 	cells := s.state.cells()
 	s.con.say("starting %d cells, %d movers and the router", len(cells), s.cfg.Movers)
-	g, gctx = errgroup.WithContext(ctx)
+	parts := []*part{s.router()}
 	for i := range s.cfg.Movers {
-		p := s.add(s.mover(i + 1))
-		g.Go(func() error { return s.start(gctx, p) })
+		parts = append(parts, s.mover(i+1))
 	}
 	for _, c := range cells {
-		p := s.add(s.cell(c))
-		g.Go(func() error { return s.start(gctx, p) })
+		parts = append(parts, s.cell(c))
 	}
-	router := s.add(s.router())
-	g.Go(func() error { return s.start(gctx, router) })
-	if err := g.Wait(); err != nil {
+	if err := s.startEach(ctx, parts...); err != nil {
 		return err
 	}
 	return s.awaitMap(ctx)
 }
 
-func (s *supervisor) add(p *part) *part {
+// startEach starts parts side by side and returns when all are ready, or one has failed.
+func (s *supervisor) startEach(ctx context.Context, parts ...*part) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range parts {
+		if err := s.add(p); err != nil {
+			return err
+		}
+		g.Go(func() error {
+			began := time.Now()
+			err := s.start(ctx, p)
+			if err == nil && p.kind != kindRouter {
+				s.con.say("%s is up after %.1f s", p.name, time.Since(began).Seconds())
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// add makes a part known; ErrExists if there is one of its name.
+func (s *supervisor) add(p *part) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.parts, func(have *part) bool { return have.name == p.name }) {
+		return fmt.Errorf("%s: %w (make restart NAME=%s starts it again)", p.name, ErrExists, p.name)
+	}
 	s.parts = append(s.parts, p)
 	slices.SortStableFunc(s.parts, func(a, b *part) int { return int(a.kind) - int(b.kind) })
-	s.turns[p.name] = &sync.Mutex{}
-	return p
+	return nil
 }
 
 // start starts a part and returns when it is ready; it is watched from then on.
 func (s *supervisor) start(ctx context.Context, p *part) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReadyIn)
 	defer cancel()
-	log, err := newChildLog(s.con, p.name, s.cfg.path("logs", p.name+".log"))
+	log, err := s.openLog(p)
 	if err != nil {
 		return err
 	}
@@ -175,8 +206,7 @@ func (s *supervisor) start(ctx context.Context, p *part) error {
 		if proc != nil {
 			proc.Kill()
 		}
-		_ = log.Close()
-		return fmt.Errorf("start %s: %w", p.name, err)
+		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), log.Close())
 	}
 	c := &child{proc: proc, log: log}
 	s.mu.Lock()
@@ -192,59 +222,26 @@ func (s *supervisor) watch(p *part, c *child) {
 	s.mu.Lock()
 	expected := c.expected || s.stopping
 	s.mu.Unlock()
-	if !expected {
-		s.con.say("%s (pid %d) has ended: %s. Start it again with: make restart NAME=%s", p.name, c.proc.PID(), c.proc.End(), p.name)
-	}
-	if err := s.writeEndpoints(); err != nil {
+	if err := errors.Join(s.writeEndpoints(), c.log.Close()); err != nil {
 		s.con.say("%v", err)
 	}
-	_ = c.log.Close()
+	if !expected {
+		s.con.say("%s (pid %d) has ended: %s. It stays down; start it again with: make restart NAME=%s", p.name, c.proc.PID(), c.proc.End(), p.name)
+	}
 }
 
-// halt ends a part's process, if it runs.
-func (s *supervisor) halt(ctx context.Context, p *part) error {
+// up reports whether a part's process runs.
+func (s *supervisor) up(name string) bool {
 	s.mu.Lock()
-	c := s.children[p.name]
-	if c != nil {
-		c.expected = true
-	}
-	s.mu.Unlock()
-	if c == nil || c.proc.End() != "" {
-		return nil
-	}
-	return c.proc.Stop(ctx)
+	defer s.mu.Unlock()
+	c := s.children[name]
+	return c != nil && c.proc.End() == ""
 }
 
-// stop ends everything, in the reverse order of the start; children of a kind at once.
-func (s *supervisor) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stopIn)
-	defer cancel()
+func (s *supervisor) isStopping() bool {
 	s.mu.Lock()
-	s.stopping = true
-	parts := slices.Clone(s.parts)
-	s.mu.Unlock()
-	s.con.say("stopping")
-	var failed error
-	for k := kindRouter; k >= kindPostgres; k-- {
-		var g errgroup.Group
-		for _, p := range parts {
-			if p.kind == k {
-				g.Go(func() error { return s.halt(ctx, p) })
-			}
-		}
-		failed = errors.Join(failed, g.Wait())
-	}
-	s.watchers.Wait()
-	failed = errors.Join(failed, remove(s.cfg.path("endpoints.json")), remove(s.cfg.path("control.json")))
-	s.con.say("stopped; the data is kept in %s", s.cfg.StateDir)
-	return failed
-}
-
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove %s: %w", filepath.Base(path), err)
-	}
-	return nil
+	defer s.mu.Unlock()
+	return s.stopping
 }
 
 func (s *supervisor) firstStart() bool {

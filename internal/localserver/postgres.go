@@ -203,7 +203,7 @@ func (p *Postgres) Stop(ctx context.Context) error {
 		}
 	}
 	p.Kill()
-	return errors.New("stop postgres: did not end in time, killed")
+	return killed(ctx, "postgres")
 }
 
 func (p *Postgres) ping(ctx context.Context) error {

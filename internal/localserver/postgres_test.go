@@ -81,8 +81,10 @@ func queryText(t *testing.T, pg *Postgres, sql string) string {
 	return v
 }
 
-const keep = `WITH made AS (SELECT set_config('x.y', '', false)) SELECT lo_from_bytea(4242, 'kept')::text FROM made`
-const kept = `SELECT convert_from(lo_get(4242), 'UTF8')`
+const (
+	keep = `WITH made AS (SELECT set_config('x.y', '', false)) SELECT lo_from_bytea(4242, 'kept')::text FROM made`
+	kept = `SELECT convert_from(lo_get(4242), 'UTF8')`
+)
 
 func TestPostgresKeepsDataAndPassword(t *testing.T) {
 	needPostgres(t)

@@ -139,9 +139,17 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 	p.Kill()
 	if err == nil {
-		err = fmt.Errorf("stop %s: did not end in time, killed", p.spec.Name)
+		err = killed(ctx, p.spec.Name)
 	}
 	return err
+}
+
+// killed says why a process was killed: the caller would not wait, or it did not end in time.
+func killed(ctx context.Context, name string) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("stop %s: killed: %w", name, ctx.Err())
+	}
+	return fmt.Errorf("stop %s: did not end in time, killed", name)
 }
 
 func (p *Process) endsWithin(ctx context.Context, limit time.Duration) bool {
