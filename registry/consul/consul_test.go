@@ -20,7 +20,7 @@ func testConfig(t *testing.T, address string) consul.Config {
 	t.Helper()
 	return consul.Config{
 		Address: address, SessionTTL: 2 * time.Second, LockDelay: 100 * time.Millisecond,
-		CheckTTL: time.Second, HTTPInterval: time.Second, RequestTimeout: 2 * time.Second,
+		CheckTTL: 2 * time.Second, HTTPInterval: time.Second, RequestTimeout: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
@@ -36,6 +36,7 @@ func newClient(t *testing.T, cfg consul.Config) *consul.Registry {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	address := testenv.Consul(t)
 	var stores atomic.Int64
 	registrytest.Run(t, func(t *testing.T) registrytest.Factory {

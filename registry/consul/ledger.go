@@ -82,4 +82,3 @@ func decodeEpoch(pair *api.KVPair) (e placement.Epoch, index uint64, err error) 
 	}
 	return e, pair.ModifyIndex, nil
 }
-

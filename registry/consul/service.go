@@ -27,8 +27,10 @@ const (
 func aliveCheckID(instanceID string) string  { return instanceID + ":alive" }
 func healthCheckID(instanceID string) string { return instanceID + ":health" }
 
-// registration describes a valid instance to Consul. Until the first checks have run both show what the instance
-// says of itself: it says so now, and it would be called sick for an interval after each registration otherwise.
+// registration describes a valid instance to Consul. Until Consul has asked for /health the first time, that check
+// shows what the instance says of itself now: it would be called sick for an interval after each registration
+// otherwise. The other check is critical until the first beat, which follows at once: Consul publishes a check's
+// output with a change of its status, and otherwise only every five minutes.
 func registration(cfg Config, in registry.Instance, health registry.Health) (*api.AgentServiceRegistration, error) {
 	host, port, err := net.SplitHostPort(in.Address)
 	if err != nil {
@@ -65,7 +67,7 @@ func registration(cfg Config, in registry.Instance, health registry.Health) (*ap
 				Name:                           in.Cell + " process alive",
 				Notes:                          "The process says so every second. TTL expired: it is dead, frozen, or cut off from this agent.",
 				TTL:                            cfg.CheckTTL.String(),
-				Status:                         status(health),
+				Status:                         api.HealthCritical,
 				DeregisterCriticalServiceAfter: cfg.DeregisterAfter.String(),
 			},
 		},
