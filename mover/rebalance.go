@@ -1,0 +1,203 @@
+package mover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+	"github.com/cellway/cellway/registry"
+)
+
+// firstMap makes the map of a new cluster, once.
+func (t *term) firstMap(ctx context.Context) error {
+	t.voters = assemble(nil, t.cells, t.seen, t.cfg.Settle, time.Now())
+	rows := t.rowsRead()
+	if missing := readyForFirstMap(t.voters, t.cfg.InitialCells, t.cells, rows); missing != "" {
+		t.problems.add(missing)
+		return nil
+	}
+	m, err := placement.FirstMap(t.cluster.Partitions, t.voters.members)
+	if err != nil {
+		return fmt.Errorf("first map: %w", err)
+	}
+	if err := t.hook(ctx, BeforeCreateMap); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.cfg.StepTimeout)
+	defer cancel()
+	err = t.cfg.Registry.CreateMap(ctx, t.leader, m)
+	if errors.Is(err, registry.ErrConflict) {
+		return t.reloadMap(ctx) // an answer was lost: it is there
+	}
+	if err != nil {
+		return fmt.Errorf("store first map: %w", err)
+	}
+	t.m = m
+	t.log.Info("first map made", slog.Int("partitions", m.Partitions()), slog.Any("cells", m.Cells()))
+	return t.hook(ctx, AfterCreateMap)
+}
+
+// plan makes the list of moves anew when something has changed what it should be.
+func (t *term) plan() {
+	if t.instances == nil {
+		return // who is alive is not known yet: nothing to conclude
+	}
+	base := t.queue.target(t.m)
+	was := t.voters
+	t.voters = assemble(base, t.cells, t.seen, t.cfg.Settle, time.Now())
+	if slices.Equal(was.members, t.voters.members) && !t.asked && !t.replan {
+		return
+	}
+	why := cause(was.members, t.voters.members, t.m)
+	if t.asked {
+		why = "request"
+	}
+	plan, err := placement.MakePlan(base, t.voters.members)
+	if err != nil {
+		t.queue.planned = nil
+		t.problems.add(err.Error())
+		return
+	}
+	t.replan = false
+	t.queue.planned = slices.DeleteFunc(plan.Moves, func(mv placement.Move) bool { return mv.From == "" })
+	if n := len(plan.Moves) - len(t.queue.planned); n > 0 {
+		t.facts.strange = append(t.facts.strange, fmt.Sprintf("%d partitions have no owner in the map", n))
+	}
+	if t.asked || len(t.queue.planned) > 0 {
+		t.progress.start(why)
+		t.log.Info("planned", slog.String("asked_by", why), slog.Int("moves", len(t.queue.planned)), slog.Int("open", len(t.queue.jobs)))
+	}
+	t.asked = false
+}
+
+// begin gives free workers their next moves.
+func (t *term) begin(ctx context.Context) {
+	for {
+		e := t.queue.next(t.cfg, time.Now(), t.mayBegin)
+		if e == nil {
+			return
+		}
+		if e.mv.ID == "" {
+			e.mv.ID, e.mv.AskedBy, e.mv.Rebalance = uuid.NewString(), t.progress.rec.AskedBy, t.progress.rec.ID
+			e.mv.CreatedAt = time.Now()
+			e.above = t.facts.highest[e.mv.Partition]
+			t.known[e.mv.ID] = true
+		}
+		e.running = true
+		a := &attempt{
+			job: e.job, cfg: t.cfg, term: t.leader,
+			fromAddr: t.book.addresses(e.mv.From), toAddr: t.book.addresses(e.mv.To),
+		}
+		t.workers.Go(func() {
+			err := a.run(ctx)
+			t.moved <- moveResult{job: a.job, learned: a.learned, err: err} // has room for all workers
+		})
+	}
+}
+
+// mayBegin: the map still says what the plan was made from, both cells are known and well, and no row names
+// another move.
+func (t *term) mayBegin(mv placement.Move) bool {
+	if owner, _ := t.m.Owner(mv.Partition); owner != mv.From {
+		t.replan = true
+		return false
+	}
+	for _, cell := range []string{mv.From, mv.To} {
+		if v := t.views[cell]; v == nil || !v.ready {
+			t.problems.add(cell + " has not said yet which partitions it holds")
+			return false
+		}
+		if !t.book.healthy(cell) {
+			t.problems.add(cell + " has no healthy instance: its moves wait")
+			return false
+		}
+	}
+	return !t.moving(mv.Partition)
+}
+
+// moveResult is what a worker sends back: the job as the attempt left it.
+type moveResult struct {
+	job     job
+	learned *flipped
+	err     error
+}
+
+// settle takes in the end of an attempt.
+func (t *term) settle(ctx context.Context, r moveResult) error {
+	if ends(r.err) {
+		return r.err
+	}
+	e := t.queue.jobs[r.job.mv.Partition]
+	e.job, e.running = r.job, false
+	if r.learned != nil && r.learned.m.Epoch() > t.m.Epoch() {
+		t.m = r.learned.m
+	}
+	now := time.Now()
+	if r.err == nil {
+		t.queue.ended(e.mv, t.cfg, now)
+		t.ended(e.mv)
+		t.replan = t.replan || e.mv.State == registry.MoveUndone || t.queue.idle()
+		return nil
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if !e.opened && !e.stale { // the journal refused it: plan again
+		delete(t.queue.jobs, e.mv.Partition)
+		t.replan = true
+		t.log.Warn("move not journalled", slog.Int("partition", int(e.mv.Partition)), slog.Any("error", r.err))
+		return nil
+	}
+	var pause time.Duration
+	e.job, pause = e.failed(r.err, t.cfg, now)
+	e.due = now.Add(pause)
+	t.log.Debug("move waits", slog.String("move", e.mv.ID), slog.Int("partition", int(e.mv.Partition)),
+		slog.Duration("pause", pause), slog.Any("error", r.err))
+	return nil
+}
+
+// ended counts and tells.
+func (t *term) ended(mv registry.Move) {
+	attrs := []any{
+		slog.String("move", mv.ID), slog.Int("partition", int(mv.Partition)), slog.String("from", mv.From),
+		slog.String("to", mv.To), slog.Int64("rows", mv.Rows), slog.Float64("pause_ms", mv.PauseMS),
+	}
+	if mv.State == registry.MoveUndone {
+		t.metrics.moves.WithLabelValues("undone").Inc()
+		t.log.Warn("move undone", append(attrs, slog.String("why", mv.Error))...)
+		return
+	}
+	t.metrics.moves.WithLabelValues("done").Inc()
+	t.metrics.rows.Add(float64(mv.Rows))
+	if mv.PauseMS > 0 {
+		t.metrics.pause.Observe(mv.PauseMS / 1000)
+	}
+	t.progress.rec.Done++
+	t.progress.rec.Rows += mv.Rows
+	t.log.Debug("move done", attrs...)
+}
+
+// rowsRead is what the cells that were read in this term hold.
+func (t *term) rowsRead() map[string][]protocol.Row {
+	rows := map[string][]protocol.Row{}
+	for cell, v := range t.views {
+		if v.read {
+			rows[cell] = v.rows
+		}
+	}
+	return rows
+}
+
+func (t *term) hook(ctx context.Context, at Point) error {
+	if err := t.cfg.Hook(ctx, at); err != nil {
+		return hookError{fmt.Errorf("hook %s: %w", at, err)}
+	}
+	return nil
+}
