@@ -21,6 +21,9 @@ var (
 	errDiffers = errors.New("source and target differ")
 )
 
+// maxFencings is how often one move may fence its source in vain: its customers have waited every time.
+const maxFencings = 5
+
 // hookError carries the hook's wish to stop to the end of Run.
 type hookError struct{ error }
 
@@ -43,6 +46,7 @@ type job struct {
 	reason   string    // why it waits, for people
 	halted   bool
 
+	fencings  int       // how often customers have waited for it
 	closedAt  time.Time // when its gates began to close
 	flippedAt time.Time
 	sourceSum []protocol.Digest
@@ -66,8 +70,12 @@ func (j job) failed(err error, cfg Config, now time.Time) (job, time.Duration) {
 	case code == protocol.CodeDiffers, code == protocol.CodeCatalog, errors.Is(err, errDiffers):
 		j.giveUp = err.Error()
 	}
-	if now.Sub(j.failing) >= cfg.GiveUpAfter && j.giveUp == "" {
+	switch {
+	case j.giveUp != "":
+	case now.Sub(j.failing) >= cfg.GiveUpAfter:
 		j.giveUp = fmt.Sprintf("no success in %s: %s", cfg.GiveUpAfter, err)
+	case j.fencings >= maxFencings:
+		j.giveUp = fmt.Sprintf("fenced %d times in vain: %s", j.fencings, err)
 	}
 	if j.halted {
 		return j, growing(cfg.Rest, cfg.RestMax, j.failures)

@@ -66,6 +66,7 @@ func (a *attempt) fence(ctx context.Context) error {
 	if err := a.hook(ctx, AfterClose); err != nil {
 		return err
 	}
+	a.fencings++
 	_, err := a.atSource(ctx, protocol.VerbFence, limits)
 	return err
 }
