@@ -99,15 +99,15 @@ func (c Config) Validate() error {
 		return fmt.Errorf("ConsulAddr (CELLWAY_CONSUL_ADDR): the private Consul listens on 127.0.0.1 only, not on %q", host)
 	}
 	if err := placement.ValidatePartitionCount(c.Partitions); err != nil {
-		return fmt.Errorf("Partitions: %w", err)
+		return fmt.Errorf("config: Partitions: %w", err)
 	}
 	for _, cell := range c.Cells {
 		if err := placement.ValidateCellName(cell); err != nil {
-			return fmt.Errorf("Cells: %w", err)
+			return fmt.Errorf("config: Cells: %w", err)
 		}
 	}
 	if c.Binary == "" || c.Provision == nil || c.Out == nil {
-		return errors.New("Binary, Provision and Out are needed")
+		return errors.New("config: Binary, Provision and Out are needed")
 	}
 	return nil
 }

@@ -59,8 +59,8 @@ func (s *supervisor) listen(ctx context.Context) (*control, error) {
 	return c, writeJSON(s.cfg.path("control.json"), controlFile{"http://" + l.Addr().String(), token})
 }
 
-func (c *control) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (c *control) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if c.server.Shutdown(ctx) != nil {
 		_ = c.server.Close()

@@ -50,7 +50,7 @@ func play(role string) {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			fmt.Println(err)
-			os.Exit(1)
+			return
 		}
 		go func() { _ = http.Serve(l, ok) }()
 	}

@@ -275,7 +275,9 @@ func TestKilledSupervisorLeavesNothingAndIsSucceeded(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-dead.ended
+	if err := <-dead.ended; err == nil {
+		t.Error("the killed supervisor ended well")
+	}
 	live := &system{ended: make(chan error)}
 	live.eventually(t, "end of every child", func() bool {
 		return !slices.ContainsFunc(e.Processes, func(p endpointProcess) bool { return alive(p.PID) })

@@ -132,7 +132,7 @@ func (s *supervisor) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer control.close()
+	defer control.close(context.WithoutCancel(ctx))
 	if err := s.writeEndpoints(); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type Consul struct {
 // StartConsul starts a server and returns when it has a leader and knows its own node, so that reads, writes and
 // sessions work. [ErrNoConsul] and [ErrPortInUse] say what a person can do.
 func StartConsul(ctx context.Context, cfg ConsulConfig) (*Consul, error) {
-	bin, err := FindConsul(cfg.Bin)
+	bin, err := FindConsul(ctx, cfg.Bin)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +52,20 @@ func StartConsul(ctx context.Context, cfg ConsulConfig) (*Consul, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
 		return nil, fmt.Errorf("consul: make directory: %w", err)
 	}
+	for try := 1; ; try++ {
+		out := &tail{next: cfg.Output}
+		c, err := startConsul(ctx, cfg, bin, dir, out)
+		if err == nil || ctx.Err() != nil || try == portTries || !out.contains("address already in use") {
+			return c, err
+		}
+	}
+}
+
+func startConsul(ctx context.Context, cfg ConsulConfig, bin, dir string, out *tail) (*Consul, error) {
 	file, port, err := configureConsul(cfg, dir)
 	if err != nil {
 		return nil, err
 	}
-	out := &tail{next: cfg.Output}
 	p, err := StartProcess(Spec{
 		Name: "consul", Path: bin, Args: []string{"agent", "-config-file=" + file}, Dir: dir, Output: out,
 		Env:     []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
@@ -105,8 +114,8 @@ type innerPorts struct {
 }
 
 // ConsulSettings is the agent's configuration, as its JSON file has it: a cluster of one server that keeps its data
-// in the directory data and listens on 127.0.0.1 only, on the ports http, server (RPC) and serf.
-func ConsulSettings(cfg ConsulConfig, data string, http, server, serf int) map[string]any {
+// in the directory data and listens on 127.0.0.1 only, on the ports httpPort, server (RPC) and serf.
+func ConsulSettings(cfg ConsulConfig, data string, httpPort, server, serf int) map[string]any {
 	level := cfg.LogLevel
 	if level == "" {
 		level = "warn"
@@ -116,7 +125,7 @@ func ConsulSettings(cfg ConsulConfig, data string, http, server, serf int) map[s
 		"data_dir": data, "node_name": ConsulNode, "datacenter": "dc1",
 		"bind_addr": Loopback, "advertise_addr": Loopback, "client_addr": Loopback,
 		"ports": map[string]int{
-			"http": http, "server": server, "serf_lan": serf,
+			"http": httpPort, "server": server, "serf_lan": serf,
 			"https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1,
 		},
 		"ui_config":            map[string]any{"enabled": true},

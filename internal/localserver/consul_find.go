@@ -28,18 +28,18 @@ var consulVersion = regexp.MustCompile(`Consul v(\d+)\.(\d+)`)
 
 // FindConsul returns the path of a consul binary: bin if it is given, else what CELLWAY_CONSUL_BIN says, else the
 // one on PATH if it is 1.22 or newer, else the one that was built before. [ErrNoConsul] if there is none.
-func FindConsul(bin string) (string, error) {
+func FindConsul(ctx context.Context, bin string) (string, error) {
 	if bin == "" {
 		bin = os.Getenv(EnvConsulBin)
 	}
 	if bin != "" {
-		if _, err := consulMinor(bin); err != nil {
+		if _, err := consulMinor(ctx, bin); err != nil {
 			return "", err
 		}
 		return bin, nil
 	}
 	if path, err := exec.LookPath("consul"); err == nil {
-		if minor, err := consulMinor(path); err == nil && minor >= MinConsulMinor {
+		if minor, err := consulMinor(ctx, path); err == nil && minor >= MinConsulMinor {
 			return path, nil
 		}
 	}
@@ -56,7 +56,7 @@ func FindConsul(bin string) (string, error) {
 // FindOrBuildConsul is FindConsul, but builds Consul if there is none, which takes minutes; progress gets a line
 // before and after (nil: dropped).
 func FindOrBuildConsul(ctx context.Context, bin string, progress io.Writer) (string, error) {
-	path, err := FindConsul(bin)
+	path, err := FindConsul(ctx, bin)
 	if err == nil || bin != "" || os.Getenv(EnvConsulBin) != "" {
 		return path, err
 	}
@@ -80,8 +80,8 @@ func builtConsul() (string, error) {
 }
 
 // consulMinor is y of version 1.y.z.
-func consulMinor(path string) (int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+func consulMinor(ctx context.Context, path string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, "version").Output()
 	if err != nil {

@@ -94,11 +94,11 @@ func TestFindConsul(t *testing.T) {
 	onPath := t.TempDir()
 	t.Setenv("PATH", onPath)
 
-	if _, err := FindConsul(""); !errors.Is(err, ErrNoConsul) {
+	if _, err := FindConsul(t.Context(), ""); !errors.Is(err, ErrNoConsul) {
 		t.Errorf("nothing there: %v", err)
 	}
 	fakeConsul(t, onPath, "1.15.2")
-	if _, err := FindConsul(""); !errors.Is(err, ErrNoConsul) {
+	if _, err := FindConsul(t.Context(), ""); !errors.Is(err, ErrNoConsul) {
 		t.Errorf("one on PATH that is too old: %v", err)
 	}
 	if _, err := FindOrBuildConsul(t.Context(), "", nil); !errors.Is(err, ErrNoConsul) || !strings.Contains(err.Error(), "install Consul") {
@@ -114,16 +114,16 @@ func TestFindConsul(t *testing.T) {
 	if err := os.WriteFile(built, nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := FindConsul(""); err != nil || got != built {
+	if got, err := FindConsul(t.Context(), ""); err != nil || got != built {
 		t.Errorf("one that was built: %q, %v", got, err)
 	}
 	want := fakeConsul(t, onPath, "1.22.0")
-	if got, err := FindConsul(""); err != nil || got != want {
+	if got, err := FindConsul(t.Context(), ""); err != nil || got != want {
 		t.Errorf("one on PATH that is new: %q, %v", got, err)
 	}
 	other := fakeConsul(t, t.TempDir(), "1.15.2")
 	t.Setenv(EnvConsulBin, other)
-	if got, err := FindConsul(""); err != nil || got != other {
+	if got, err := FindConsul(t.Context(), ""); err != nil || got != other {
 		t.Errorf("one that the environment names: %q, %v", got, err)
 	}
 }

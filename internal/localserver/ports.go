@@ -19,6 +19,9 @@ const (
 	lastPort  = 32000
 )
 
+// portTries is how often a start is repeated when a port that was picked was taken before it was listened on.
+const portTries = 3
+
 // ErrPortInUse is returned, wrapped with the address, when another process listens there.
 var ErrPortInUse = errors.New("address already in use")
 

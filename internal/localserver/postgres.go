@@ -57,15 +57,17 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 		return nil, err
 	}
 	deadline := time.Now().Add(heirsGoneIn)
-	for {
+	for try := 1; ; try++ {
 		pg, out, err := s.start(ctx)
 		if err == nil {
 			return pg, nil
 		}
-		if ctx.Err() == nil && out.contains("is still in use") && time.Now().Before(deadline) {
-			continue // each try takes the server some 50 ms to refuse
+		// Each try takes the server some 50 ms to refuse.
+		heirs := out.contains("is still in use") && time.Now().Before(deadline)
+		taken := out.contains("could not bind") && cfg.Port == 0 && try < portTries
+		if ctx.Err() != nil || !heirs && !taken {
+			return nil, err
 		}
-		return nil, err
 	}
 }
 

@@ -34,7 +34,7 @@ func missing(t *testing.T, err error) {
 // serverDir is a directory that the server's user can enter.
 func serverDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "cellway-localserver-*")
+	dir, err := os.MkdirTemp("", "cellway-localserver-*") //nolint:usetesting // the server's user cannot enter t.TempDir
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}

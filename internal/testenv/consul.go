@@ -59,8 +59,8 @@ func onHost(have func(context.Context) error) func(context.Context) error {
 	}
 }
 
-func haveConsul(context.Context) error {
-	_, err := localserver.FindConsul("")
+func haveConsul(ctx context.Context) error {
+	_, err := localserver.FindConsul(ctx, "")
 	return err
 }
 

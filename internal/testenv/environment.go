@@ -58,17 +58,25 @@ func (e *environment) pickFor(tb testing.TB, name string, sources []source) sour
 	return source{}
 }
 
+// startTries is how often a server is tried to be started.
+const startTries = 3
+
 // start makes a server and fails the test if it does not start.
 func start(tb testing.TB, from source) *Server {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startFor)
 	defer cancel()
-	s, err := from.make(ctx)
-	if err != nil {
-		tb.Fatalf("testenv: start %s: %v", from.label, err)
+	for try := 1; ; try++ {
+		s, err := from.make(ctx)
+		if err == nil {
+			s.tb = tb
+			return s
+		}
+		// A port that was picked may be taken by another test process before it is listened on.
+		if ctx.Err() != nil || try == startTries {
+			tb.Fatalf("testenv: start %s: %v", from.label, err)
+		}
 	}
-	s.tb = tb
-	return s
 }
 
 // sharedPostgres returns the server that tests share, starting it at first use.

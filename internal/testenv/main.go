@@ -13,7 +13,7 @@ type Option func(*runner)
 
 // CheckLeaks makes Main fail the run if goroutines are left when all tests have passed and the servers have stopped.
 func CheckLeaks(opts ...goleak.Option) Option {
-	return func(r *runner) { r.leaks = append(opts, goleak.Cleanup(os.Exit)) }
+	return func(r *runner) { r.check, r.leaks = true, opts }
 }
 
 // Main runs a package's tests, stops the shared servers, and exits the process. Every package that uses this one
@@ -23,7 +23,7 @@ func Main(m *testing.M, opts ...Option) {
 	for _, opt := range opts {
 		opt(r)
 	}
-	if r.leaks == nil {
+	if !r.check {
 		os.Exit(r.Run())
 	}
 	goleak.VerifyTestMain(r, r.leaks...)
@@ -31,6 +31,7 @@ func Main(m *testing.M, opts ...Option) {
 
 type runner struct {
 	m     *testing.M
+	check bool
 	leaks []goleak.Option
 }
 
