@@ -89,8 +89,8 @@ func postgresPlaces() []string {
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin",
 		"/usr/pgsql-*/bin",
-		"/opt/homebrew/opt/postgresql@*/bin",
-		"/usr/local/opt/postgresql@*/bin",
+		"/opt/homebrew/opt/postgresql*/bin",
+		"/usr/local/opt/postgresql*/bin",
 	} {
 		if more, err := filepath.Glob(pattern); err == nil {
 			dirs = append(dirs, more...)
