@@ -1,0 +1,65 @@
+package forward
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cellway/cellway/router/route"
+)
+
+func TestBreaker_opens_after_failures_in_a_row_and_closes_when_the_instance_is_back(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	var opened atomic.Int32
+	c := client(t, Config{BreakerFailures: 2, BreakerPause: 50 * time.Millisecond, BreakerOpened: func(cell string) {
+		if cell == "cell-a" {
+			opened.Add(1)
+		}
+	}})
+	for range 2 {
+		want(t, send(t, c, address, call(http.MethodPut, "")), route.DialFailed)
+	}
+	want(t, send(t, c, address, call(http.MethodPut, "")), route.BreakerOpen)
+	if opened.Load() != 1 {
+		t.Errorf("told %d times that it opened", opened.Load())
+	}
+
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Skipf("the port has gone to somebody else: %v", err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ReadHeaderTimeout: time.Second}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Serve(l) }()
+	t.Cleanup(func() { s.Close(); <-done })
+	deadline := time.After(10 * time.Second)
+	for send(t, c, address, call(http.MethodPut, "")).Outcome != route.Answered {
+		select {
+		case <-deadline:
+			t.Fatal("the breaker never closed")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	want(t, send(t, c, address, call(http.MethodPut, "")), route.Answered)
+}
+
+func TestVerdict_a_client_that_left_says_nothing_of_the_instance(t *testing.T) {
+	for o, failed := range map[route.Outcome]bool{
+		route.DialFailed: true, route.TimedOut: true, route.Answered: false, route.Lost: false, route.Refused: false, route.Fenced: false,
+	} {
+		a := Answer{Attempt: route.Attempt{Outcome: o}}
+		if got := verdict(a, false); errors.Is(got, errFailed) != failed {
+			t.Errorf("%v: %v", o, got)
+		}
+		if got := verdict(a, true); !errors.Is(got, errNothing) {
+			t.Errorf("%v, client gone: %v", o, got)
+		}
+	}
+}
