@@ -76,6 +76,12 @@ func (c *modelCells) add(ctx context.Context, name string, weight int) {
 	c.mu.Lock()
 	c.cells[name] = cell
 	c.mu.Unlock()
+	c.announce(ctx, name, weight)
+}
+
+// announce makes a cell and its instance known to the registry.
+func (c *modelCells) announce(ctx context.Context, name string, weight int) {
+	c.t.Helper()
 	reg := c.store.Client()
 	if _, err := reg.AnnounceCell(ctx, name, "db-"+name, weight); err != nil {
 		c.t.Fatal(err)
