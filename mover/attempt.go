@@ -10,6 +10,9 @@ import (
 	"github.com/cellway/cellway/registry"
 )
 
+// adoptPatience is how long one instance of a cell may take to show itself alive, before the next is asked.
+const adoptPatience = 4 * time.Second
+
 // attempt carries one move as far as it goes without anything going wrong: to its end, or to the first error. It
 // runs in one goroutine and keeps no state of its own between steps but the rows as they were last seen.
 type attempt struct {
@@ -152,7 +155,11 @@ func (a *attempt) atTarget(ctx context.Context, verb protocol.Verb, cmd protocol
 
 func (a *attempt) send(ctx context.Context, addr string, verb protocol.Verb, cmd protocol.Command) (protocol.Reply, error) {
 	cmd.Move, cmd.Epoch, cmd.Token = a.mv.ID, a.mv.Epoch, a.term.Token
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.StepTimeout)
+	patience := a.cfg.StepTimeout
+	if verb == protocol.VerbAdopt {
+		patience = min(patience, adoptPatience)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return a.cfg.Cells.Do(ctx, addr, a.mv.Partition, verb, cmd)
 }

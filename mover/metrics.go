@@ -30,6 +30,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{.005, .01, .025, .05, .1, .2, .35, .5, 1, 2, 5},
 		}),
 	}
+	for _, result := range []string{"done", "undone"} {
+		m.moves.WithLabelValues(result) // so that it is there, as 0, from the beginning
+	}
 	var errs error
 	for _, c := range []prometheus.Collector{m.leading, m.moves, m.rows, m.pause} {
 		errs = errors.Join(errs, reg.Register(c))

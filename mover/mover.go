@@ -46,7 +46,7 @@ func New(cfg Config) (*Mover, error) {
 func (m *Mover) Status() Status { return *m.status.Load() }
 
 // Run campaigns, and leads while elected, until ctx ends; then the lock is handed over and Run returns nil. A move
-// under way stops between two steps: the next leader goes on with it. Any other error than the hook's is met by
+// under way stops where it is: the next leader goes on with it. Any other error than the hook's is met by
 // campaigning again.
 func (m *Mover) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)

@@ -71,11 +71,21 @@ func (t *term) report(ctx context.Context) error {
 			t.problems.add(fmt.Sprintf("partition %d from %s to %s: %s", e.mv.Partition, e.mv.From, e.mv.To, e.reason))
 		}
 	}
+	if t.unowned > 0 {
+		t.problems.add(fmt.Sprintf("%d partitions have no owner in the map", t.unowned))
+	}
+	if len(t.queue.jobs) == 0 && len(t.queue.planned) > 0 && t.lastUndone != "" {
+		t.problems.add("moves rest before they are tried again: " + t.lastUndone)
+	}
 	problem := t.problems.text()
-	if problem != t.problems.told {
-		t.problems.told = problem
+	switch {
+	case problem == t.problems.told:
+	case problem == "":
+		t.log.Info("no problem any more")
+	default:
 		t.log.Warn("problem", slog.String("problem", problem))
 	}
+	t.problems.told = problem
 	t.publish(Status{Leading: true, Token: t.leader.Token, Problem: problem, OpenMoves: len(t.queue.jobs), Planned: len(t.queue.planned)})
 	t.count(problem)
 	rec := t.progress.rec
@@ -110,9 +120,8 @@ func (t *term) count(problem string) {
 	if len(t.voters.settling) > 0 {
 		p.start("join")
 	}
-	for _, e := range t.queue.jobs {
-		p.start(e.mv.AskedBy)
-		break
+	if who, ok := t.queue.asker(); ok {
+		p.start(who)
 	}
 	if !p.rec.Running {
 		p.rec.Problem = ""

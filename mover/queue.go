@@ -134,6 +134,14 @@ func (q *queue) ended(mv registry.Move, cfg Config, now time.Time) {
 	q.pairs[pair] = again(q.pairs[pair], 2) // one partition's trouble is not the pair's
 }
 
+// asker is who asked for what has begun; false if nothing has.
+func (q *queue) asker() (who string, ok bool) {
+	for _, e := range q.jobs {
+		who = max(who, e.mv.AskedBy) // any would do, but always the same one
+	}
+	return who, len(q.jobs) > 0
+}
+
 // idle: nothing has begun and nothing is planned.
 func (q *queue) idle() bool { return len(q.jobs) == 0 && len(q.planned) == 0 }
 

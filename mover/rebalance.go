@@ -50,14 +50,9 @@ func (t *term) plan() {
 		return // who is alive is not known yet: nothing to conclude
 	}
 	base := t.queue.target(t.m)
-	was := t.voters
 	t.voters = assemble(base, t.cells, t.seen, t.cfg.Settle, time.Now())
-	if slices.Equal(was.members, t.voters.members) && !t.asked && !t.replan {
+	if slices.Equal(t.plannedFor, t.voters.members) && !t.asked && !t.replan {
 		return
-	}
-	why := cause(was.members, t.voters.members, t.m)
-	if t.asked {
-		why = "request"
 	}
 	plan, err := placement.MakePlan(base, t.voters.members)
 	if err != nil {
@@ -65,16 +60,33 @@ func (t *term) plan() {
 		t.problems.add(err.Error())
 		return
 	}
-	t.replan = false
-	t.queue.planned = slices.DeleteFunc(plan.Moves, func(mv placement.Move) bool { return mv.From == "" })
-	if n := len(plan.Moves) - len(t.queue.planned); n > 0 {
-		t.facts.strange = append(t.facts.strange, fmt.Sprintf("%d partitions have no owner in the map", n))
-	}
+	why := t.why()
+	ownerless := func(mv placement.Move) bool { return mv.From == "" }
+	t.unowned = len(plan.Moves)
+	t.queue.planned = slices.DeleteFunc(plan.Moves, ownerless)
+	t.unowned -= len(t.queue.planned)
 	if t.asked || len(t.queue.planned) > 0 {
 		t.progress.start(why)
 		t.log.Info("planned", slog.String("asked_by", why), slog.Int("moves", len(t.queue.planned)), slog.Int("open", len(t.queue.jobs)))
 	}
-	t.asked = false
+	t.asker, t.plannedFor = why, t.voters.members
+	t.replan, t.asked = false, false
+}
+
+// why says who or what asked for the plan that is being made. One that only goes on with what was begun keeps the
+// word that was given then, the last leader's included.
+func (t *term) why() string {
+	if t.asked {
+		return "request"
+	}
+	why := cause(t.plannedFor, t.voters.members, t.m)
+	switch {
+	case t.plannedFor == nil && t.progress.rec.Running:
+		return t.progress.rec.AskedBy
+	case why == "balance" && t.asker != "":
+		return t.asker
+	}
+	return why
 }
 
 // begin gives free workers their next moves.
@@ -85,7 +97,7 @@ func (t *term) begin(ctx context.Context) {
 			return
 		}
 		if e.mv.ID == "" {
-			e.mv.ID, e.mv.AskedBy, e.mv.Rebalance = uuid.NewString(), t.progress.rec.AskedBy, t.progress.rec.ID
+			e.mv.ID, e.mv.AskedBy, e.mv.Rebalance = uuid.NewString(), t.asker, t.progress.rec.ID
 			e.mv.CreatedAt = time.Now()
 			e.above = t.facts.highest[e.mv.Partition]
 			t.known[e.mv.ID] = true
@@ -171,6 +183,7 @@ func (t *term) ended(mv registry.Move) {
 	}
 	if mv.State == registry.MoveUndone {
 		t.metrics.moves.WithLabelValues("undone").Inc()
+		t.lastUndone = mv.Error
 		t.log.Warn("move undone", append(attrs, slog.String("why", mv.Error))...)
 		return
 	}

@@ -23,6 +23,7 @@ type term struct {
 
 	loaded    bool // the first look at the registry has succeeded
 	polled    time.Time
+	deaf      error // what the last poll failed with
 	cluster   registry.Cluster
 	m         *placement.Map // nil while there is none
 	cells     []registry.Cell
@@ -36,12 +37,16 @@ type term struct {
 	known map[string]bool // IDs of all moves that the journal has or had during this term
 	facts findings        // of all cells together: what journal and map still lack
 
-	queue    *queue
-	voters   electorate
-	replan   bool
-	asked    bool // a person asked for a look since the last plan
-	progress progress
-	problems problems
+	queue      *queue
+	voters     electorate
+	plannedFor []placement.Member // whom the last plan was made for
+	asker      string             // who or what asked for it
+	unowned    int                // partitions without an owner, at the last plan
+	replan     bool
+	asked      bool   // a person asked for a look since the last plan
+	lastUndone string // why the last move that was undone was
+	progress   progress
+	problems   problems
 
 	listed  chan []registry.Instance
 	moved   chan moveResult
@@ -133,8 +138,12 @@ func (t *term) look(ctx context.Context) error {
 }
 
 func (t *term) decide(ctx context.Context) error {
-	if err := t.poll(ctx); err != nil {
-		return err
+	if time.Since(t.polled) >= t.cfg.Poll {
+		t.deaf = t.poll(ctx)
+		t.polled = time.Now()
+	}
+	if t.deaf != nil {
+		return t.deaf
 	}
 	if why := guard(t.cluster); why != "" {
 		t.problems.add(why)
@@ -157,13 +166,6 @@ func (t *term) decide(ctx context.Context) error {
 
 // poll asks the registry what operators want; the first time also where the last leader left off.
 func (t *term) poll(ctx context.Context) error {
-	if time.Since(t.polled) < t.cfg.Poll {
-		if !t.loaded {
-			return errors.New("the registry has not answered yet")
-		}
-		return nil
-	}
-	t.polled = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, registryPatience)
 	defer cancel()
 	if !t.loaded {
