@@ -66,6 +66,8 @@ type GateOrder struct {
 	FenceNo int64      `json:"fence_no,omitempty"`
 	WaitMS  int64      `json:"wait_ms,omitempty"` // how long to wait for requests in flight
 	OpenMS  int64      `json:"open_ms,omitempty"` // close_writes: open again after this
+	// Instance is the one that is meant; another, which has got its address meanwhile, must not answer for it.
+	Instance string `json:"instance,omitempty"`
 }
 
 // GateReply is a gate's answer. InFlight names requests that did not end in time ("PUT /api/customers/x, 1.2s").

@@ -104,5 +104,6 @@ const (
 	CodePeer     = "peer"            // pull, own: the source did not answer, or refused
 	CodeLocked   = "locked"          // fence: the row's lock could not be had in time
 	CodeInvalid  = "invalid"         // the command itself is malformed
+	CodeDenied   = "denied"          // the credential is missing or wrong
 	CodeInternal = "internal"        // anything else
 )

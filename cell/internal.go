@@ -1,0 +1,236 @@
+package cell
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+)
+
+const (
+	maxCommand    = 1 << 20
+	exportTimeout = 60 * time.Second // the longest pull of one partition's rows
+	exportBuffer  = 64 << 10
+)
+
+// internalHandler serves mover, other cells, and the cell's other instances. Whoever has the credential may do
+// everything here.
+func (in *instance) internalHandler() http.Handler {
+	mux := http.NewServeMux()
+	partition := protocol.PathPartitions + "/{partition}"
+	mux.HandleFunc("GET "+protocol.PathPartitions, answered(in.getRows))
+	mux.HandleFunc("GET "+partition, answered(in.getRow))
+	mux.HandleFunc("POST "+partition+"/{verb}", answered(in.postCommand))
+	mux.HandleFunc("GET "+partition+protocol.PathRows, in.getExport)
+	mux.HandleFunc("POST "+protocol.PathAssign, answered(in.postAssign))
+	mux.HandleFunc("POST "+protocol.PathGates+"/{partition}", answered(in.postOrder))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, &protocol.Problem{Code: protocol.CodeInvalid, Message: "no such path or method", Status: http.StatusNotFound})
+	})
+	want := sha256.Sum256([]byte(in.cfg.InternalToken))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(token))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || !ok {
+			writeProblem(w, &protocol.Problem{Code: protocol.CodeDenied, Message: "the internal listener's credential is missing or wrong"})
+			return
+		}
+		w.Header().Set(protocol.HeaderCell, in.cfg.Cell)
+		r.Body = http.MaxBytesReader(w, r.Body, maxCommand)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// answered writes what a request came to.
+func answered(do func(r *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := do(r)
+		if err != nil {
+			writeProblem(w, asProblem(err))
+			return
+		}
+		writeJSON(w, http.StatusOK, body)
+	}
+}
+
+func (in *instance) getRows(r *http.Request) (any, error) { return in.ledger.Rows(r.Context()) }
+
+func (in *instance) getRow(r *http.Request) (any, error) {
+	p, err := in.partition(r)
+	if err != nil {
+		return nil, err
+	}
+	row, err := in.ledger.Row(r.Context(), p)
+	return protocol.Reply{Row: row}, err
+}
+
+func (in *instance) postCommand(r *http.Request) (any, error) {
+	p, err := in.partition(r)
+	if err != nil {
+		return nil, err
+	}
+	var cmd protocol.Command
+	if err := readJSON(r, &cmd); err != nil {
+		return nil, err
+	}
+	verb := protocol.Verb(r.PathValue("verb"))
+	began := time.Now()
+	reply, err := in.command(r.Context(), p, verb, cmd)
+	in.note(r.Context(), p, verb, cmd, err, time.Since(began))
+	return reply, err
+}
+
+// note is the one place where commands are logged and counted. Refusals are the mover's daily bread.
+func (in *instance) note(ctx context.Context, p placement.Partition, verb protocol.Verb, cmd protocol.Command, err error, took time.Duration) {
+	outcome := protocol.CodeOf(err)
+	log := in.log.With("verb", verb, "partition", p, "move", cmd.Move, "duration", took)
+	switch {
+	case err == nil:
+		outcome = "done"
+		log.DebugContext(ctx, "command done")
+	case outcome == "":
+		outcome = protocol.CodeInternal
+		log.WarnContext(ctx, "command failed", "error", err)
+	default:
+		log.DebugContext(ctx, "command refused", "error", err)
+	}
+	if _, known := in.steps()[verb]; known || verb == protocol.VerbPull {
+		in.commands.WithLabelValues(string(verb), outcome).Inc()
+	}
+}
+
+func (in *instance) postAssign(r *http.Request) (any, error) {
+	var a protocol.Assignment
+	if err := readJSON(r, &a); err != nil {
+		return nil, err
+	}
+	return struct{}{}, in.assign(r.Context(), a)
+}
+
+func (in *instance) postOrder(r *http.Request) (any, error) {
+	p, err := in.partition(r)
+	if err != nil {
+		return nil, err
+	}
+	var order protocol.GateOrder
+	if err := readJSON(r, &order); err != nil {
+		return nil, err
+	}
+	if limit := maxWait.Milliseconds(); order.WaitMS < 0 || order.WaitMS > limit || order.OpenMS < 0 || order.OpenMS > 2*limit {
+		return nil, invalid("wait_ms must be from 0 to %d, open_ms to %d", limit, 2*limit)
+	}
+	return in.obey(r.Context(), p, order)
+}
+
+// getExport streams a fenced partition's rows. What is refused is refused before the first byte; what goes wrong
+// later breaks the connection off.
+func (in *instance) getExport(w http.ResponseWriter, r *http.Request) {
+	p, err := in.partition(r)
+	fenceNo, parseErr := strconv.ParseInt(r.URL.Query().Get("fence_no"), 10, 64)
+	if err == nil && parseErr != nil {
+		err = invalid("fence_no: %v", parseErr)
+	}
+	if why := in.restored.Load(); err == nil && why != nil {
+		err = &protocol.Problem{Code: protocol.CodeInternal, Message: *why}
+	}
+	if err != nil {
+		writeProblem(w, asProblem(err))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), exportTimeout)
+	defer cancel()
+	// Best effort: without it the server's own, shorter limit holds.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTimeout))
+	out := &startedWriter{w: w}
+	buffered := bufio.NewWriterSize(out, exportBuffer)
+	err = in.ledger.Export(ctx, p, r.URL.Query().Get("move"), fenceNo, buffered)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	if err == nil {
+		return
+	}
+	in.log.DebugContext(ctx, "export failed", "partition", p, "error", err)
+	if out.started {
+		panic(http.ErrAbortHandler)
+	}
+	writeProblem(w, asProblem(err))
+}
+
+// startedWriter knows whether anything went out.
+type startedWriter struct {
+	w       http.ResponseWriter
+	started bool
+}
+
+func (s *startedWriter) Write(b []byte) (int, error) {
+	if !s.started {
+		s.started = true
+		s.w.Header().Set("Content-Type", "application/octet-stream")
+	}
+	return s.w.Write(b)
+}
+
+func (in *instance) partition(r *http.Request) (placement.Partition, error) {
+	n, err := strconv.Atoi(r.PathValue("partition"))
+	if err != nil || n < 0 || n >= in.identity().Partitions {
+		return 0, invalid("no such partition: %q", r.PathValue("partition"))
+	}
+	return placement.Partition(n), nil
+}
+
+func readJSON(r *http.Request, into any) error {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return invalid("read body: %v", err)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return invalid("body: %v", err)
+	}
+	return nil
+}
+
+// asProblem makes any error an answer.
+func asProblem(err error) *protocol.Problem {
+	if p, ok := errors.AsType[*protocol.Problem](err); ok {
+		return p
+	}
+	return &protocol.Problem{Code: protocol.CodeInternal, Message: err.Error()}
+}
+
+func writeProblem(w http.ResponseWriter, p *protocol.Problem) {
+	status := p.Status
+	if status == 0 {
+		status = statusOf(p.Code)
+	}
+	writeJSON(w, status, p)
+}
+
+// statusOf is the one table from code to HTTP status. Programs read the code.
+func statusOf(code string) int {
+	switch code {
+	case protocol.CodeInvalid:
+		return http.StatusBadRequest
+	case protocol.CodeDenied:
+		return http.StatusUnauthorized
+	case protocol.CodeConflict, protocol.CodeStale:
+		return http.StatusConflict
+	case protocol.CodeDiffers, protocol.CodeCatalog:
+		return http.StatusUnprocessableEntity
+	case protocol.CodePeer:
+		return http.StatusBadGateway
+	case protocol.CodeBusy, protocol.CodeSilent, protocol.CodeLocked:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,216 @@
+package cell
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/placement"
+)
+
+// handMove is a move whose commands are sent one by one.
+type handMove struct {
+	t        *testing.T
+	from, to *running
+	p        placement.Partition
+	base     protocol.Command
+	fenceFor time.Duration
+}
+
+func newMove(t *testing.T, from, to *running, p placement.Partition, epoch placement.Epoch) *handMove {
+	return &handMove{
+		t: t, from: from, to: to, p: p, fenceFor: time.Minute,
+		base: protocol.Command{Move: uuid.NewString(), Epoch: epoch, Token: 1, DrainMS: 50},
+	}
+}
+
+func (m *handMove) try(at *running, verb protocol.Verb, change func(*protocol.Command)) (protocol.Reply, error) {
+	cmd := m.base
+	cmd.FenceMS = m.fenceFor.Milliseconds()
+	cmd.Peer, cmd.PeerAddrs = m.to.cfg.Cell, []string{m.to.InternalAddr()}
+	if at.cfg.Cell == m.to.cfg.Cell {
+		cmd.Peer, cmd.PeerAddrs = m.from.cfg.Cell, []string{m.from.InternalAddr()}
+	}
+	if change != nil {
+		change(&cmd)
+	}
+	return m.from.s.peers().Do(m.t.Context(), at.InternalAddr(), m.p, verb, cmd)
+}
+
+func (m *handMove) do(at *running, verb protocol.Verb, change func(*protocol.Command)) protocol.Reply {
+	m.t.Helper()
+	reply, err := m.try(at, verb, change)
+	if err != nil {
+		m.t.Fatalf("%s: %v", verb, err)
+	}
+	return reply
+}
+
+func (m *handMove) record()    { m.t.Helper(); m.do(m.from, protocol.VerbRecord, nil) }
+func (m *handMove) importNew() { m.t.Helper(); m.do(m.to, protocol.VerbImport, nil) }
+func (m *handMove) fence()     { m.t.Helper(); m.do(m.from, protocol.VerbFence, nil) }
+
+func (m *handMove) closeAndFence() {
+	m.t.Helper()
+	m.do(m.from, protocol.VerbClose, nil)
+	m.fence()
+}
+
+func (m *handMove) pull() protocol.Reply {
+	m.t.Helper()
+	return m.do(m.to, protocol.VerbPull, m.underFence)
+}
+
+func (m *handMove) underFence(cmd *protocol.Command) {
+	cmd.FenceNo, cmd.Attempt = m.from.row(m.p).FenceNo, m.to.row(m.p).Attempt
+}
+
+func (m *handMove) handover() { m.t.Helper(); m.do(m.from, protocol.VerbHandover, m.underFence) }
+
+// until takes the move up to where the target is ready.
+func (m *handMove) untilReady() {
+	m.t.Helper()
+	m.record()
+	m.importNew()
+	m.closeAndFence()
+	m.pull()
+}
+
+func TestMove_step_by_step(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0, 1, 2)
+	b.assign(3)
+	wantStatus(t, "create", a.put(0, "Ann"), 200)
+	wantStatus(t, "create in another partition", a.put(1, "Bob"), 200)
+
+	m := newMove(t, a, b, 0, 2)
+	m.record()
+	wantStatus(t, "target before the move", b.get(0), 421)
+	m.importNew()
+	wantFenced(t, "target, importing", b.get(0))
+	wantStatus(t, "source, recorded", a.put(0, "Ann2"), 200)
+
+	m.do(a, protocol.VerbClose, nil)
+	wantFenced(t, "source, closed, write", a.put(0, "never"))
+	wantStatus(t, "source, closed, read", a.get(0), 200)
+	wantStatus(t, "another partition, write", a.put(1, "Bob2"), 200)
+
+	m.fence()
+	wantFenced(t, "source, fenced, write", a.put(0, "never"))
+	wantStatus(t, "source, fenced, read", a.get(0), 200)
+
+	reply := m.pull()
+	if len(reply.Target) != 1 || reply.Target[0].Rows != 1 || reply.Target[0] != reply.Source[0] {
+		t.Errorf("digests %+v, %+v", reply.Source, reply.Target)
+	}
+	wantFenced(t, "target, ready, not handed over", b.get(0))
+	m.handover()
+	got := a.get(0)
+	wantStatus(t, "source, moved", got, http.StatusMisdirectedRequest)
+	if owner := got.header.Get(protocol.HeaderOwner); owner != "cell-b; epoch=2" {
+		t.Errorf("owner %q", owner)
+	}
+	m.do(b, protocol.VerbOwn, func(c *protocol.Command) { m.underFence(c) })
+	if got := b.get(0); got.status != 200 || got.body != "Ann2" {
+		t.Errorf("at the target: %v", got)
+	}
+	wantStatus(t, "target, write", b.put(0, "Ann3"), 200)
+
+	receipt := &protocol.Receipt{Move: m.base.Move, Partition: 0, From: "cell-a", To: "cell-b", Epoch: 2}
+	for _, at := range []*running{a, b} {
+		m.do(at, protocol.VerbReceipt, func(c *protocol.Command) { c.Receipt = receipt })
+	}
+	m.do(a, protocol.VerbSweep, nil)
+	if row := a.row(0); !row.Swept || row.State != protocol.StateMoved {
+		t.Errorf("source's row %+v", row)
+	}
+	wantStatus(t, "source, swept", a.get(0), 421)
+}
+
+func TestMove_commands_may_be_repeated(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	m.record()
+	m.record()
+	m.importNew()
+	m.closeAndFence()
+	m.fence()
+	m.pull()
+	m.pull()
+	under := protocol.Command{}
+	m.underFence(&under)
+	byHand := func(c *protocol.Command) { c.FenceNo, c.Attempt = under.FenceNo, under.Attempt }
+	for range 2 {
+		m.do(a, protocol.VerbHandover, byHand)
+	}
+	for range 2 {
+		m.do(b, protocol.VerbOwn, byHand)
+	}
+	for range 2 {
+		m.do(a, protocol.VerbSweep, nil)
+	}
+	wantStatus(t, "target", b.put(0, "x"), 200)
+}
+
+func TestMove_undone_before_the_handover(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	m.untilReady()
+	m.do(a, protocol.VerbRelease, nil)
+	wantStatus(t, "source, released", a.put(0, "Ann"), 200)
+	m.do(b, protocol.VerbClear, nil)
+	wantStatus(t, "target, cleared", b.get(0), 421)
+}
+
+func TestFence_opens_at_its_deadline_without_anybody(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	m.fenceFor = 300 * time.Millisecond
+	m.record()
+	m.closeAndFence()
+	eventually(t, "a write is admitted again", func() bool { return a.put(0, "Ann").status == 200 })
+	if row := a.row(0); row.State != protocol.StateOwned {
+		t.Errorf("row %+v", row)
+	}
+}
+
+func TestPull_from_an_instance_that_is_away_takes_the_next(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	m.record()
+	m.importNew()
+	m.closeAndFence()
+	_, err := m.try(b, protocol.VerbPull, func(c *protocol.Command) {
+		m.underFence(c)
+		c.PeerAddrs = []string{"127.0.0.1:1"}
+	})
+	if protocol.CodeOf(err) != protocol.CodePeer {
+		t.Errorf("nobody there: %v", err)
+	}
+	m.do(b, protocol.VerbPull, func(c *protocol.Command) {
+		m.underFence(c)
+		c.PeerAddrs = []string{"127.0.0.1:1", a.InternalAddr()}
+	})
+}
+
+func TestExport_is_refused_before_the_first_byte(t *testing.T) {
+	s := newSystem(t)
+	a := s.start("cell-a")
+	a.assign(0)
+	_, err := s.peers().Pull(t.Context(), a.InternalAddr(), 0, "no-such-move", 1)
+	if protocol.CodeOf(err) != protocol.CodeConflict {
+		t.Errorf("error %v", err)
+	}
+}
