@@ -4,15 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cellway/cellway/placement"
 	"github.com/cellway/cellway/registry"
 )
 
 // casTries is how often a compare-and-set without a leader's term is repeated after meeting another writer.
-const casTries = 8
+const casTries = 20
+
+// casPause is about what a writer needs that was faster.
+const casPause = 10 * time.Millisecond
 
 // Cells implements registry.Cells.
 func (r *Registry) Cells(ctx context.Context) ([]registry.Cell, error) {
@@ -97,6 +102,7 @@ func (r *Registry) changeCell(ctx context.Context, act, name string, change func
 		if ok, err := r.putIf(ctx, act, r.keys.cell(name), changed, index); err != nil || ok {
 			return changed, err
 		}
+		sleep(ctx, rand.N(casPause))
 	}
 	return registry.Cell{}, fmt.Errorf("%s: other writers won %d times: %w", act, casTries, registry.ErrConflict)
 }

@@ -44,6 +44,8 @@ func TestConformance(t *testing.T) {
 		return func(t *testing.T) registry.Registry {
 			cfg := testConfig(t, address)
 			cfg.Prefix, cfg.Service = name, name
+			// Longer than the suite waits: no hand-over may be one by expiry, or cost the lock delay.
+			cfg.SessionTTL, cfg.LockDelay = time.Minute, 30*time.Second
 			return newClient(t, cfg)
 		}
 	})

@@ -105,5 +105,5 @@ func (g *garbageLog) warn(in registry.Instance, err error) {
 		clear(g.said)
 	}
 	g.said[key] = true
-	g.log.Warn("registration skipped: it cannot be one of a cell's instance", "instance", in.ID, "error", err)
+	g.log.Warn("registration skipped: it cannot be that of a cell's instance", "instance", in.ID, "error", err)
 }

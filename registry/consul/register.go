@@ -19,21 +19,7 @@ func (r *Registry) Register(ctx context.Context, in registry.Instance, report fu
 		return fmt.Errorf("register instance %s: %w", in.ID, err)
 	}
 	a := &announcement{registry: r, instance: in}
-	pauses := newBackoff()
-	for ctx.Err() == nil {
-		pause := r.cfg.CheckTTL / beatsPerTTL
-		err := a.beat(ctx, report())
-		if ctx.Err() != nil {
-			break
-		}
-		if err == nil {
-			pauses.reset()
-		} else {
-			pause = pauses.pause()
-		}
-		a.note(err)
-		sleep(ctx, pause)
-	}
+	a.keep(ctx, report)
 	a.withdraw(ctx)
 	return nil
 }
@@ -44,6 +30,27 @@ type announcement struct {
 	instance registry.Instance
 	known    bool  // the agent had the registration at the last beat
 	failing  error // of the last beat
+}
+
+// keep beats until ctx is done.
+func (a *announcement) keep(ctx context.Context, report func() registry.Health) {
+	pauses := newBackoff()
+	for {
+		pause := a.registry.cfg.CheckTTL / beatsPerTTL
+		err := a.beat(ctx, report())
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			pauses.reset()
+		} else {
+			pause = pauses.pause()
+		}
+		a.note(err)
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
 }
 
 // beat says that the process is alive and what it thinks of its health, and registers it where the agent does

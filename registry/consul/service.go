@@ -27,10 +27,7 @@ const (
 func aliveCheckID(instanceID string) string  { return instanceID + ":alive" }
 func healthCheckID(instanceID string) string { return instanceID + ":health" }
 
-// registration describes a valid instance to Consul. Until Consul has asked for /health the first time, that check
-// shows what the instance says of itself now: it would be called sick for an interval after each registration
-// otherwise. The other check is critical until the first beat, which follows at once: Consul publishes a check's
-// output with a change of its status, and otherwise only every five minutes.
+// registration describes a valid instance to Consul.
 func registration(cfg Config, in registry.Instance, health registry.Health) (*api.AgentServiceRegistration, error) {
 	host, port, err := net.SplitHostPort(in.Address)
 	if err != nil {
@@ -52,26 +49,35 @@ func registration(cfg Config, in registry.Instance, health registry.Health) (*ap
 			metaClusterID: in.ClusterID, metaDatabaseID: in.DatabaseID, metaInternal: in.Internal,
 		},
 		EnableTagOverride: false,
-		Checks: api.AgentServiceChecks{
-			{
-				CheckID:  healthCheckID(in.ID),
-				Name:     in.Cell + " answers /health (database ping included)",
-				Notes:    "Consul asks the instance itself. Critical: its customers get 503 until it recovers; they stay with their cell.",
-				HTTP:     "http://" + in.Address + "/health",
-				Interval: cfg.HTTPInterval.String(),
-				Timeout:  cfg.HTTPInterval.String(),
-				Status:   status(health),
-			},
-			{
-				CheckID:                        aliveCheckID(in.ID),
-				Name:                           in.Cell + " process alive",
-				Notes:                          "The process says so every second. TTL expired: it is dead, frozen, or cut off from this agent.",
-				TTL:                            cfg.CheckTTL.String(),
-				Status:                         api.HealthCritical,
-				DeregisterCriticalServiceAfter: cfg.DeregisterAfter.String(),
-			},
-		},
+		Checks:            api.AgentServiceChecks{healthCheck(cfg, in, health), aliveCheck(cfg, in)},
 	}, nil
+}
+
+// healthCheck lets Consul ask the instance. Until it has asked the first time the check shows what the instance
+// says of itself now: it would be called sick for an interval after each registration otherwise.
+func healthCheck(cfg Config, in registry.Instance, health registry.Health) *api.AgentServiceCheck {
+	return &api.AgentServiceCheck{
+		CheckID:  healthCheckID(in.ID),
+		Name:     in.Cell + " answers /health (database ping included)",
+		Notes:    "Consul asks the instance itself. Critical: its customers get 503 until it recovers; they stay with their cell.",
+		HTTP:     "http://" + in.Address + "/health",
+		Interval: cfg.HTTPInterval.String(),
+		Timeout:  cfg.HTTPInterval.String(),
+		Status:   status(health),
+	}
+}
+
+// aliveCheck expires unless the process beats. It is critical until the first beat, which follows at once: Consul
+// publishes a check's output with a change of its status, and otherwise only every five minutes.
+func aliveCheck(cfg Config, in registry.Instance) *api.AgentServiceCheck {
+	return &api.AgentServiceCheck{
+		CheckID:                        aliveCheckID(in.ID),
+		Name:                           in.Cell + " process alive",
+		Notes:                          "The process says so every second. TTL expired: it is dead, frozen, or cut off from this agent.",
+		TTL:                            cfg.CheckTTL.String(),
+		Status:                         api.HealthCritical,
+		DeregisterCriticalServiceAfter: cfg.DeregisterAfter.String(),
+	}
 }
 
 func status(health registry.Health) string {
@@ -81,7 +87,8 @@ func status(health registry.Health) string {
 	return api.HealthCritical
 }
 
-// instance reads a registration back. Anybody may have written it: the error says what is wrong with it.
+// instance reads a registration back. Anybody may have written it: the error says what is wrong with it, and then
+// of the instance only the ID is for use.
 func instance(entry *api.ServiceEntry) (registry.Instance, error) {
 	if entry == nil || entry.Service == nil {
 		return registry.Instance{}, fmt.Errorf("%w: no service in the answer", registry.ErrInvalid)
@@ -89,11 +96,11 @@ func instance(entry *api.ServiceEntry) (registry.Instance, error) {
 	meta := entry.Service.Meta
 	weight, err := strconv.Atoi(meta[metaWeight])
 	if err != nil {
-		return registry.Instance{}, fmt.Errorf("%w: weight: %w", registry.ErrInvalid, err)
+		return registry.Instance{ID: entry.Service.ID}, fmt.Errorf("%w: weight: %w", registry.ErrInvalid, err)
 	}
 	partitions, err := strconv.Atoi(meta[metaPartitions])
 	if err != nil {
-		return registry.Instance{}, fmt.Errorf("%w: partitions: %w", registry.ErrInvalid, err)
+		return registry.Instance{ID: entry.Service.ID}, fmt.Errorf("%w: partitions: %w", registry.ErrInvalid, err)
 	}
 	in := registry.Instance{
 		ID:         entry.Service.ID,

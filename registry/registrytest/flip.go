@@ -25,10 +25,11 @@ func flip(t *testing.T, r registry.Registry, term registry.Term, mv registry.Mov
 	return m, flipped
 }
 
-func wantOwner(t *testing.T, m *placement.Map, p placement.Partition, cell string, epoch placement.Epoch) {
+// wantFlipped says that the move is in the map.
+func wantFlipped(t *testing.T, m *placement.Map, mv registry.Move) {
 	t.Helper()
-	if owner, since := m.Owner(p); owner != cell || since != epoch {
-		t.Errorf("partition %d belongs to %s since epoch %d, want %s since %d", p, owner, since, cell, epoch)
+	if owner, since := m.Owner(mv.Partition); owner != mv.To || since != mv.Epoch {
+		t.Errorf("partition %d belongs to %s since epoch %d, want %s since %d", mv.Partition, owner, since, mv.To, mv.Epoch)
 	}
 }
 
@@ -46,7 +47,7 @@ func flipBoth(t *testing.T, client Factory) {
 	mv := open(t, r, l.term, 3)
 	mv.Rows, mv.Checksum, mv.PauseMS = 12, "abc", 3.5
 	m, flipped := flip(t, r, l.term, mv)
-	wantOwner(t, m, 3, "cell-b", mv.Epoch)
+	wantFlipped(t, m, mv)
 	want := mv
 	want.State, want.Version = registry.MoveFlipped, flipped.Version
 	equal(t, "record", flipped, want)
@@ -154,9 +155,9 @@ func flipAfterOthers(t *testing.T, client Factory) {
 		t.Errorf("epoch %d after another leader's %d", three.Epoch, two.Epoch)
 	}
 	m, _ := flip(t, first, l.term, three)
-	wantOwner(t, m, 1, "cell-b", one.Epoch)
-	wantOwner(t, m, 2, "cell-b", two.Epoch)
-	wantOwner(t, m, 3, "cell-b", three.Epoch)
+	for _, mv := range []registry.Move{one, two, three} {
+		wantFlipped(t, m, mv)
+	}
 }
 
 func flipCorrected(t *testing.T, client Factory) {

@@ -35,11 +35,3 @@ func lead(t *testing.T, r registry.Registry, name string) leadership {
 	l.stop = stop
 	return l
 }
-
-// endedTerm is a term that was held and is over, with nobody leading.
-func endedTerm(t *testing.T, r registry.Registry) registry.Term {
-	t.Helper()
-	l := lead(t, r, "leader-of-the-past")
-	l.stop()
-	return l.term
-}
