@@ -132,14 +132,14 @@ func (a *attempt) reach(ctx context.Context, side string, addrs []string) (found
 }
 
 // atSource sends a command to the source and takes in the row of its answer.
-func (a *attempt) atSource(ctx context.Context, verb protocol.Verb, cmd protocol.Command) (protocol.Reply, error) {
+func (a *attempt) atSource(ctx context.Context, verb protocol.Verb, cmd protocol.Command) error {
 	cmd.Peer, cmd.PeerAddrs = a.mv.To, a.toAddr
 	reply, err := a.send(ctx, a.fromAddr[0], verb, cmd)
 	if err != nil {
-		return reply, fmt.Errorf("%s at source %s: %w", verb, a.mv.From, err)
+		return fmt.Errorf("%s at source %s: %w", verb, a.mv.From, err)
 	}
 	a.source = reply.Row
-	return reply, nil
+	return nil
 }
 
 // atTarget sends a command to the target and takes in the row of its answer.

@@ -90,12 +90,21 @@ func (c Config) Validate() error {
 		name  string
 		value int64
 	}{
-		{"InitialCells", int64(c.InitialCells)}, {"Settle", int64(c.Settle)}, {"Poll", int64(c.Poll)},
-		{"Parallel", int64(c.Parallel)}, {"PerSource", int64(c.PerSource)}, {"PerTarget", int64(c.PerTarget)},
-		{"Drain", int64(c.Drain)}, {"FenceDeadline", int64(c.FenceDeadline)}, {"StepTimeout", int64(c.StepTimeout)},
-		{"RetryPause", int64(c.RetryPause)}, {"RetryPauseMax", int64(c.RetryPauseMax)},
-		{"GiveUpAfter", int64(c.GiveUpAfter)}, {"ReportAfter", int64(c.ReportAfter)},
-		{"Rest", int64(c.Rest)}, {"RestMax", int64(c.RestMax)},
+		{"InitialCells", int64(c.InitialCells)},
+		{"Settle", int64(c.Settle)},
+		{"Poll", int64(c.Poll)},
+		{"Parallel", int64(c.Parallel)},
+		{"PerSource", int64(c.PerSource)},
+		{"PerTarget", int64(c.PerTarget)},
+		{"Drain", int64(c.Drain)},
+		{"FenceDeadline", int64(c.FenceDeadline)},
+		{"StepTimeout", int64(c.StepTimeout)},
+		{"RetryPause", int64(c.RetryPause)},
+		{"RetryPauseMax", int64(c.RetryPauseMax)},
+		{"GiveUpAfter", int64(c.GiveUpAfter)},
+		{"ReportAfter", int64(c.ReportAfter)},
+		{"Rest", int64(c.Rest)},
+		{"RestMax", int64(c.RestMax)},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("%w: %s is negative", ErrConfig, f.name)

@@ -1,6 +1,7 @@
 package mover
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,9 @@ func TestFirstMap_is_told_to_every_cell_by_the_next_leader_too(t *testing.T) {
 			s.add(s.ctx, cell, 1)
 		}
 		first := s.start("mover-1", func(cfg *Config) { cfg.Hook = crashAt(AfterAssign, 1) })
-		<-first.done
+		if err := <-first.done; !errors.Is(err, errCrash) {
+			s.t.Fatal(err)
+		}
 		if owned := s.owned(); strings.Count(owned, ":") > 3 || len(owned) == 0 {
 			s.t.Fatalf("owned: %s", owned)
 		}

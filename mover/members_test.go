@@ -48,8 +48,11 @@ func TestPresence_counts_only_uninterrupted_health(t *testing.T) {
 func TestAssemble_owners_always_others_once_settled(t *testing.T) {
 	now := time.Unix(1000, 0)
 	m, err := placement.FirstMap(64, []placement.Member{
-		{Name: "owner", Weight: 1}, {Name: "silent", Weight: 1}, {Name: "forgotten", Weight: 1},
-		{Name: "drained", Weight: 1}, {Name: "removed", Weight: 1},
+		{Name: "owner", Weight: 1},
+		{Name: "silent", Weight: 1},
+		{Name: "forgotten", Weight: 1},
+		{Name: "drained", Weight: 1},
+		{Name: "removed", Weight: 1},
 	})
 	if err != nil {
 		t.Fatal(err)

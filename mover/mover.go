@@ -83,11 +83,11 @@ func (m *Mover) lead(ctx context.Context, term registry.Term) error {
 	switch {
 	case errors.As(err, &hooked):
 		return err
+	case ctx.Err() != nil:
+		log.Info("standing by")
 	case err != nil:
 		log.Warn("term is over", slog.Any("error", err))
 		m.breathe(ctx)
-	default:
-		log.Info("standing by")
 	}
 	return nil
 }

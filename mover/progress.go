@@ -66,6 +66,31 @@ func (p *progress) start(askedBy string) {
 
 // report tells what is going on: to the registry, to Status, and to the log where it has changed.
 func (t *term) report(ctx context.Context) error {
+	problem := t.tellProblems()
+	t.publish(Status{Leading: true, Token: t.leader.Token, Problem: problem, OpenMoves: len(t.queue.jobs), Planned: len(t.queue.planned)})
+	t.count(problem)
+	rec := t.progress.rec
+	urgent := rec.ID != t.progress.stored.ID || rec.Running != t.progress.stored.Running
+	if rec == t.progress.stored || !urgent && time.Since(t.progress.putAt) < putEvery {
+		return nil
+	}
+	t.progress.putAt = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	err := t.cfg.Registry.PutRebalance(ctx, t.leader, rec)
+	switch {
+	case err == nil:
+		t.progress.stored = rec
+	case ends(err):
+		return err
+	default:
+		t.log.Warn("progress not stored", slog.Any("error", err))
+	}
+	return nil
+}
+
+// tellProblems puts into one line what stands in the way, and logs it when it has changed.
+func (t *term) tellProblems() string {
 	for _, e := range t.queue.jobs {
 		if e.failures > 2 || e.halted {
 			t.problems.add(fmt.Sprintf("partition %d from %s to %s: %s", e.mv.Partition, e.mv.From, e.mv.To, e.reason))
@@ -78,33 +103,15 @@ func (t *term) report(ctx context.Context) error {
 		t.problems.add("moves rest before they are tried again: " + t.lastUndone)
 	}
 	problem := t.problems.text()
-	switch {
-	case problem == t.problems.told:
-	case problem == "":
+	switch problem {
+	case t.problems.told:
+	case "":
 		t.log.Info("no problem any more")
 	default:
 		t.log.Warn("problem", slog.String("problem", problem))
 	}
 	t.problems.told = problem
-	t.publish(Status{Leading: true, Token: t.leader.Token, Problem: problem, OpenMoves: len(t.queue.jobs), Planned: len(t.queue.planned)})
-	t.count(problem)
-	rec := t.progress.rec
-	urgent := rec.ID != t.progress.stored.ID || rec.Running != t.progress.stored.Running
-	if rec == t.progress.stored || !urgent && time.Since(t.progress.putAt) < putEvery {
-		return nil
-	}
-	t.progress.putAt = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, registryPatience)
-	defer cancel()
-	if err := t.cfg.Registry.PutRebalance(ctx, t.leader, rec); err != nil {
-		t.log.Warn("progress not stored", slog.Any("error", err))
-		if ends(err) {
-			return err
-		}
-		return nil
-	}
-	t.progress.stored = rec
-	return nil
+	return problem
 }
 
 // count brings the record up to date.

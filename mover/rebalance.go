@@ -159,7 +159,7 @@ func (t *term) settle(ctx context.Context, r moveResult) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return nil
+		return ctx.Err()
 	}
 	if !e.opened && !e.stale { // the journal refused it: plan again
 		delete(t.queue.jobs, e.mv.Partition)

@@ -2,6 +2,7 @@ package mover
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -134,7 +135,9 @@ func dieAndGoBack(s *system, point Point, keepMap bool) {
 		return err == nil
 	})
 	s.add(s.ctx, "cell-d", 1)
-	<-first.done
+	if err := <-first.done; !errors.Is(err, errCrash) {
+		s.t.Fatal(err)
+	}
 	if keepMap {
 		once, _ = s.store.Client().Map(s.ctx)
 	}

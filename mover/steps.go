@@ -46,8 +46,7 @@ func (a *attempt) do(ctx context.Context, step Step) error {
 
 // Step 2. From here on the source's own row says that a move is under way, whatever becomes of the journal.
 func (a *attempt) record(ctx context.Context) error {
-	_, err := a.atSource(ctx, protocol.VerbRecord, protocol.Command{})
-	return err
+	return a.atSource(ctx, protocol.VerbRecord, protocol.Command{})
 }
 
 // Step 3.
@@ -60,15 +59,14 @@ func (a *attempt) importRows(ctx context.Context) error {
 func (a *attempt) fence(ctx context.Context) error {
 	a.closedAt = time.Now()
 	limits := protocol.Command{DrainMS: millis(a.cfg.Drain), FenceMS: millis(a.cfg.FenceDeadline)}
-	if _, err := a.atSource(ctx, protocol.VerbClose, limits); err != nil {
+	if err := a.atSource(ctx, protocol.VerbClose, limits); err != nil {
 		return err
 	}
 	if err := a.hook(ctx, AfterClose); err != nil {
 		return err
 	}
 	a.fencings++
-	_, err := a.atSource(ctx, protocol.VerbFence, limits)
-	return err
+	return a.atSource(ctx, protocol.VerbFence, limits)
 }
 
 // Step 7. The cells have compared already; what they counted is compared once more here, where it costs nothing.
@@ -87,8 +85,7 @@ func (a *attempt) pull(ctx context.Context) error {
 
 // Step 8, the point of no return: it names the fencing under which the rows were taken and compared.
 func (a *attempt) handover(ctx context.Context) error {
-	_, err := a.atSource(ctx, protocol.VerbHandover, protocol.Command{FenceNo: a.target.FenceNo})
-	return err
+	return a.atSource(ctx, protocol.VerbHandover, protocol.Command{FenceNo: a.target.FenceNo})
 }
 
 // Step 9. The pause that customers felt ends here.
@@ -110,7 +107,7 @@ func (a *attempt) receipts(ctx context.Context) error {
 		StartedAt: a.mv.CreatedAt, FlippedAt: a.flippedAt,
 	}
 	if sourceRoleOf(a.mv, a.source) == sourceMoved {
-		if _, err := a.atSource(ctx, protocol.VerbReceipt, protocol.Command{Receipt: &receipt}); err != nil {
+		if err := a.atSource(ctx, protocol.VerbReceipt, protocol.Command{Receipt: &receipt}); err != nil {
 			return err
 		}
 		if err := a.hook(ctx, AfterSourceReceipt); err != nil {
@@ -123,14 +120,12 @@ func (a *attempt) receipts(ctx context.Context) error {
 
 // Step 12. The source waits for the reads that it admitted before the hand-over.
 func (a *attempt) sweep(ctx context.Context) error {
-	_, err := a.atSource(ctx, protocol.VerbSweep, protocol.Command{})
-	return err
+	return a.atSource(ctx, protocol.VerbSweep, protocol.Command{})
 }
 
 // Undo, at the source: when this has been done, no late command can hand over any more.
 func (a *attempt) release(ctx context.Context) error {
-	_, err := a.atSource(ctx, protocol.VerbRelease, protocol.Command{})
-	return err
+	return a.atSource(ctx, protocol.VerbRelease, protocol.Command{})
 }
 
 // Undo, at the target.

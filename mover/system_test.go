@@ -55,6 +55,7 @@ func withCells(t *testing.T, test func(t *testing.T, s *system, stop func())) {
 // runningMover is one mover process.
 type runningMover struct {
 	*Mover
+	t      *testing.T
 	cancel context.CancelFunc
 	done   chan error
 }
@@ -62,7 +63,9 @@ type runningMover struct {
 // stop ends the mover as SIGTERM does.
 func (m *runningMover) stop() {
 	m.cancel()
-	<-m.done
+	if err := <-m.done; err != nil {
+		m.t.Error(err)
+	}
 }
 
 // start runs one more mover; change may change its configuration.
@@ -80,7 +83,7 @@ func (s *system) start(name string, change func(*Config)) *runningMover {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	running := &runningMover{Mover: m, cancel: cancel, done: make(chan error, 1)}
+	running := &runningMover{Mover: m, t: s.t, cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		running.done <- m.Run(ctx)
 		close(running.done)

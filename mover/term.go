@@ -73,7 +73,7 @@ func newTerm(cfg Config, leader registry.Term, mt *metrics, publish func(Status)
 	}
 }
 
-// run leads until ctx ends or something says that the term is over: the registry ([registry.ErrNotLeader]), a
+// run leads until ctx ends (its error is returned) or something says that the term is over: the registry ([registry.ErrNotLeader]), a
 // cell (errTermOver), or the hook. Moves that are under way stop where they are.
 func (t *term) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
@@ -84,7 +84,7 @@ func (t *term) run(ctx context.Context) error {
 		if err := t.look(ctx); err != nil {
 			return err
 		}
-		if err := t.wait(ctx); err != nil || ctx.Err() != nil {
+		if err := t.wait(ctx); err != nil {
 			return err
 		}
 	}
@@ -108,6 +108,7 @@ func (t *term) wait(ctx context.Context) error {
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
+		return ctx.Err()
 	case <-timer.C:
 	case list := <-t.listed:
 		if list == nil {
@@ -128,8 +129,11 @@ func (t *term) wait(ctx context.Context) error {
 func (t *term) look(ctx context.Context) error {
 	t.problems.begin()
 	err := t.decide(ctx)
-	if ends(err) || ctx.Err() != nil {
+	if ends(err) {
 		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err != nil {
 		t.problems.add(err.Error())
