@@ -25,8 +25,8 @@
 //   - Token, the leader's: the row keeps the highest and refuses lower ones. Adopt only raises it.
 //   - Epoch: HighEpoch never falls, undone moves included; Record and Import refuse an epoch not above it.
 //     MoveEpoch is that of the move which the row names; Handover and Own accept no other.
-//   - FenceNo: each fencing of a cell draws a number never drawn there before; verification, the closing of reads
-//     and Handover name it.
+//   - FenceNo: no two fencings of a partition have the same number; verification, the closing of reads and Handover
+//     name it.
 //   - Attempt: each Import draws a new one; Pull and Clear name it.
 //
 // # Deadlines

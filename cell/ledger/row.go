@@ -14,7 +14,7 @@ import (
 
 // selectRows is the one list of a row's columns, in the order of scanRecord.
 func (l *Ledger) selectRows() string {
-	return `SELECT partition, state, epoch, high_epoch, token, fence_no, fence_high, read_fence, move, move_epoch,
+	return `SELECT partition, state, epoch, high_epoch, token, fence_no, read_fence, move, move_epoch,
 		peer, peer_addrs, attempt, batch, deadline, swept FROM ` + l.table("cellway_partitions")
 }
 
@@ -27,7 +27,7 @@ func scanRecord(row pgx.Row) (record, error) {
 	var r record
 	var epoch, highEpoch, moveEpoch, token int64
 	var deadline *time.Time
-	err := row.Scan(&r.Partition, &r.State, &epoch, &highEpoch, &token, &r.FenceNo, &r.fenceHigh, &r.ReadFence,
+	err := row.Scan(&r.Partition, &r.State, &epoch, &highEpoch, &token, &r.FenceNo, &r.ReadFence,
 		&r.Move, &moveEpoch, &r.Peer, &r.PeerAddrs, &r.Attempt, &r.Batch, &deadline, &r.Swept)
 	if err != nil {
 		return record{}, err
@@ -52,12 +52,12 @@ func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record,
 		addrs = []string{}
 	}
 	tag, err := tx.Exec(ctx, `UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
-		fence_no = $6, fence_high = $7, read_fence = $8, move = $9, move_epoch = $10, peer = $11, peer_addrs = $12,
-		attempt = $13, batch = $14, swept = $15,
-		deadline = CASE WHEN $17::bigint > 0 THEN clock_timestamp() + $17::bigint * interval '1 microsecond' ELSE $16 END
+		fence_no = $6, read_fence = $7, move = $8, move_epoch = $9, peer = $10, peer_addrs = $11,
+		attempt = $12, batch = $13, swept = $14,
+		deadline = CASE WHEN $16::bigint > 0 THEN clock_timestamp() + $16::bigint * interval '1 microsecond' ELSE $15 END
 		WHERE partition = $1`,
 		r.Partition, r.State, int64(r.Epoch), int64(r.HighEpoch), int64(r.Token),
-		r.FenceNo, r.fenceHigh, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
+		r.FenceNo, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
 		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds())
 	if err != nil {
 		return record{}, fmt.Errorf("write partition %d: %w", r.Partition, err)

@@ -7,11 +7,8 @@ import (
 	"github.com/cellway/cellway/internal/protocol"
 )
 
-// record is a partition's row with what only the ledger needs of it.
-type record struct {
-	protocol.Row
-	fenceHigh int64 // the highest number that a fencing of this cell ever drew
-}
+// record is a partition's row, to be decided about.
+type record struct{ protocol.Row }
 
 // verdict is what a step does: the row to write, and what else belongs to the same transaction.
 type verdict struct {

@@ -23,7 +23,8 @@ func recordMove(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	return verdict{}, conflict(r, cmd, "owned and naming no other move")
 }
 
-// fence is step 6: every fencing draws a number that this cell never drew for the partition.
+// fence is step 6: every fencing draws the next number. A target is sealed under its source's number and goes on
+// from there, so no two fencings of a partition have the same, in whichever cells.
 func fence(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	if !r.leaving(cmd) {
 		return verdict{}, conflict(r, cmd, "owned and naming this move")
@@ -31,8 +32,7 @@ func fence(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	if r.State == protocol.StateFenced {
 		return stay(r)
 	}
-	r.fenceHigh = max(r.fenceHigh, r.FenceNo) + 1
-	r.State, r.FenceNo, r.ReadFence = protocol.StateFenced, r.fenceHigh, 0
+	r.State, r.FenceNo, r.ReadFence = protocol.StateFenced, r.FenceNo+1, 0
 	return verdict{next: r, fenceFor: time.Duration(cmd.FenceMS) * time.Millisecond}, nil
 }
 

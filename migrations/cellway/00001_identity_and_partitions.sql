@@ -28,8 +28,6 @@ CREATE TABLE @schema@.cellway_partitions (
     high_epoch bigint  NOT NULL DEFAULT 0,
     token      bigint  NOT NULL DEFAULT 0,
     fence_no   bigint  NOT NULL DEFAULT 0,
-    -- The highest number that a fencing of this cell ever drew: fence_no may name the source's instead.
-    fence_high bigint  NOT NULL DEFAULT 0,
     read_fence bigint  NOT NULL DEFAULT 0,
     move       text    NOT NULL DEFAULT '',
     move_epoch bigint  NOT NULL DEFAULT 0,
