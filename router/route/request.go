@@ -72,3 +72,6 @@ func (r Request) pause(jitter float64) time.Duration {
 	}
 	return d/2 + time.Duration(jitter*float64(d/2))
 }
+
+// IsWrite says whether a method may change something. It is the gate's rule too.
+func IsWrite(method string) bool { return method != "GET" && method != "HEAD" && method != "OPTIONS" }
