@@ -90,23 +90,8 @@ func (c Config) Validate() error {
 	if c.Registry == nil {
 		return fmt.Errorf("%w: Registry is missing", ErrConfig)
 	}
-	for _, f := range []struct {
-		name  string
-		value int64
-	}{
-		{"HoldBudget", int64(c.HoldBudget)}, {"MaxHeld", int64(c.MaxHeld)}, {"InFlight", int64(c.InFlight)},
-		{"MaxBody", c.MaxBody}, {"MaxAnswer", c.MaxAnswer}, {"MaxHeaderBytes", int64(c.MaxHeaderBytes)},
-		{"ReadHeader", int64(c.ReadHeader)}, {"Read", int64(c.Read)}, {"Write", int64(c.Write)}, {"Idle", int64(c.Idle)},
-		{"Dial", int64(c.Dial)}, {"Answer", int64(c.Answer)}, {"UpstreamIdle", int64(c.UpstreamIdle)},
-		{"IdlePerInstance", int64(c.IdlePerInstance)}, {"BreakerFailures", int64(c.BreakerFailures)},
-		{"BreakerPause", int64(c.BreakerPause)}, {"SaveEvery", int64(c.SaveEvery)}, {"ConfirmEvery", int64(c.ConfirmEvery)},
-		{"ReadMap", int64(c.ReadMap)}, {"AdminPatience", int64(c.AdminPatience)},
-		{"CustomersPatience", int64(c.CustomersPatience)}, {"Grace", int64(c.Grace)}, {"Shutdown", int64(c.Shutdown)},
-		{"SlowAfter", int64(c.SlowAfter)},
-	} {
-		if f.value < 0 {
-			return fmt.Errorf("%w: %s is negative", ErrConfig, f.name)
-		}
+	if field := c.negative(); field != "" {
+		return fmt.Errorf("%w: %s is negative", ErrConfig, field)
 	}
 	d := c.withDefaults()
 	if _, _, err := net.SplitHostPort(d.PublicAddr); err != nil {
@@ -122,6 +107,44 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: Write is %v: a request may take %v", ErrConfig, d.Write, longest)
 	}
 	return nil
+}
+
+// negative names the first number that is below 0; "" if none is.
+func (c Config) negative() string {
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"HoldBudget", int64(c.HoldBudget)},
+		{"MaxHeld", int64(c.MaxHeld)},
+		{"InFlight", int64(c.InFlight)},
+		{"MaxBody", c.MaxBody},
+		{"MaxAnswer", c.MaxAnswer},
+		{"MaxHeaderBytes", int64(c.MaxHeaderBytes)},
+		{"ReadHeader", int64(c.ReadHeader)},
+		{"Read", int64(c.Read)},
+		{"Write", int64(c.Write)},
+		{"Idle", int64(c.Idle)},
+		{"Dial", int64(c.Dial)},
+		{"Answer", int64(c.Answer)},
+		{"UpstreamIdle", int64(c.UpstreamIdle)},
+		{"IdlePerInstance", int64(c.IdlePerInstance)},
+		{"BreakerFailures", int64(c.BreakerFailures)},
+		{"BreakerPause", int64(c.BreakerPause)},
+		{"SaveEvery", int64(c.SaveEvery)},
+		{"ConfirmEvery", int64(c.ConfirmEvery)},
+		{"ReadMap", int64(c.ReadMap)},
+		{"AdminPatience", int64(c.AdminPatience)},
+		{"CustomersPatience", int64(c.CustomersPatience)},
+		{"Grace", int64(c.Grace)},
+		{"Shutdown", int64(c.Shutdown)},
+		{"SlowAfter", int64(c.SlowAfter)},
+	} {
+		if f.value < 0 {
+			return f.name
+		}
+	}
+	return ""
 }
 
 // onLoopback says whether nobody outside this machine can reach the address. A name is not looked up: only

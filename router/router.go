@@ -145,8 +145,7 @@ func (r *Router) serve(ctx context.Context, public, operators net.Listener) erro
 // leave lets a server's requests end, and breaks off those that do not.
 func (r *Router) leave(ctx context.Context, s *http.Server) {
 	if err := s.Shutdown(ctx); err != nil {
-		r.cfg.Logger.Warn("requests broken off at the end", slog.Any("error", err))
-		s.Close()
+		r.cfg.Logger.Warn("requests broken off at the end", slog.Any("error", errors.Join(err, s.Close())))
 	}
 }
 

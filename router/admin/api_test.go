@@ -89,7 +89,12 @@ func (s *stage) register(in registry.Instance) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.reg.Register(ctx, in, func() registry.Health { return registry.Health{OK: true} }) }()
-	s.t.Cleanup(func() { cancel(); <-done })
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Errorf("register %s: %v", in.ID, err)
+		}
+	})
 	deadline := time.After(10 * time.Second)
 	for {
 		list, err := s.reg.Instances(s.t.Context())
@@ -187,8 +192,14 @@ func TestAPI_everything_else_is_503_without_the_registry(t *testing.T) {
 	s := newStage(t, nil)
 	s.store.SetDown(true)
 	for _, c := range [][2]string{
-		{"GET", "/admin/cells"}, {"GET", "/admin/plan"}, {"GET", "/admin/moves"}, {"GET", "/admin/rebalance"},
-		{"POST", "/admin/cells/cell-a/drain"}, {"POST", "/admin/cells/cell-a/undrain"}, {"DELETE", "/admin/cells/cell-a"}, {"POST", "/admin/rebalance"},
+		{"GET", "/admin/cells"},
+		{"GET", "/admin/plan"},
+		{"GET", "/admin/moves"},
+		{"GET", "/admin/rebalance"},
+		{"POST", "/admin/cells/cell-a/drain"},
+		{"POST", "/admin/cells/cell-a/undrain"},
+		{"DELETE", "/admin/cells/cell-a"},
+		{"POST", "/admin/rebalance"},
 	} {
 		code, body, w := s.do(c[0], c[1], "Cellway-Admin", "1")
 		if code != 503 || body["code"] != "registry_unavailable" || body["details"] == "" || w.Header().Get("Retry-After") == "" {

@@ -38,7 +38,12 @@ func TestBreaker_opens_after_failures_in_a_row_and_closes_when_the_instance_is_b
 	s := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ReadHeaderTimeout: time.Second}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
-	t.Cleanup(func() { s.Close(); <-done })
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
 	deadline := time.After(10 * time.Second)
 	for send(t, c, address, call(http.MethodPut, "")).Outcome != route.Answered {
 		select {
