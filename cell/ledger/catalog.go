@@ -97,7 +97,7 @@ func (l *Ledger) references(ctx context.Context, tx pgx.Tx) (map[string][]string
 }
 
 // parentsFirst orders the tables so that rows can be inserted table by table. Tables that refer to each other in a
-// circle keep their order by name; their foreign keys must be deferrable.
+// circle keep their order by name: their foreign keys must be INITIALLY DEFERRED.
 func parentsFirst(tables []Table, references map[string][]string) []Table {
 	out := make([]Table, 0, len(tables))
 	byName := map[string]Table{}

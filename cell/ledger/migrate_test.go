@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
+	"io/fs"
 	"testing"
 	"testing/fstest"
 
@@ -127,35 +129,35 @@ func TestInstancesThatStartTogetherMigrateOnce(t *testing.T) {
 
 func TestMigrateLooksAgainAtEveryTrackedTable(t *testing.T) {
 	c := newCell(t, testenv.Postgres(t), "cell-a")
-	for name, sql := range map[string]string{
-		"unique key": `CREATE UNIQUE INDEX people_name ON people (name)`,
-		"lost fence": `DROP INDEX IF EXISTS people_name; ALTER TABLE people DISABLE TRIGGER "~cellway_fence"`,
-		"lost table": `DROP INDEX IF EXISTS people_name; DROP TABLE notes`,
-		"weak fence": `DROP INDEX IF EXISTS people_name; ALTER TABLE people ENABLE TRIGGER "~cellway_fence"`,
+	for _, tc := range []struct{ spoil, repair, says string }{
+		{`CREATE UNIQUE INDEX by_name ON people (name)`, `DROP INDEX by_name`, "by_name lacks the key column"},
+		{`ALTER TABLE people DISABLE TRIGGER "~cellway_fence"`, `SELECT cellway_track('people', 'person')`, "its fence is gone or off"},
+		{`ALTER TABLE people ENABLE TRIGGER "~cellway_fence"`, `SELECT cellway_track('people', 'person')`, "its fence is gone or off"},
+		{`CREATE TABLE pets (person text REFERENCES people)`, `DROP TABLE pets`, "pets, which is not tracked"},
+		{`DROP TABLE notes`, `DELETE FROM cellway_tables WHERE name = 'notes'`, "it is gone"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			exec(t, c.platform, `SELECT 1`)
-			if _, err := c.platform.Exec(t.Context(), sql); err != nil {
-				t.Fatal(err)
-			}
-			if err := Migrate(t.Context(), c.migrate); sqlState(err) != SQLRefused {
-				t.Fatalf("got %v", err)
-			}
-		})
+		exec(t, c.platform, tc.spoil)
+		if err := Migrate(t.Context(), c.migrate); sqlState(err) != SQLRefused || !contains(err, tc.says) {
+			t.Errorf("%s: got %v", tc.spoil, err)
+		}
+		exec(t, c.platform, tc.repair)
+		if err := Migrate(t.Context(), c.migrate); err != nil {
+			t.Errorf("%s: got %v", tc.repair, err)
+		}
 	}
 }
 
 func TestEveryPlatformMigrationIsFilledIn(t *testing.T) {
 	files := filledFS{migrations.Cellway, names{Schema: `odd"name`, PlatformRole: "it's", Identity: Identity{Partitions: 8}}.values()}
-	if err := fstest.TestFS(fstest.MapFS{"a": {}}, "a"); err != nil {
-		t.Fatal(err)
+	all, err := fs.Glob(files, "*.sql")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%v, %v", all, err)
 	}
-	for _, name := range []string{"00001_identity_and_partitions.sql", "00002_fence.sql", "00003_track.sql"} {
-		file, err := files.Open(name)
-		if err != nil {
-			t.Fatal(err)
+	for _, name := range all {
+		sql, err := fs.ReadFile(files, name)
+		if err != nil || placeholder.Match(sql) || !bytes.Contains(sql, []byte(`"odd""name"`)) {
+			t.Errorf("%s: %v", name, err)
 		}
-		_ = file.Close()
 	}
 	bad := filledFS{fstest.MapFS{"1.sql": {Data: []byte("SELECT @nobody@")}}, names{}.values()}
 	if _, err := bad.Open("1.sql"); err == nil {

@@ -84,7 +84,9 @@ func TestNoWriteLandsOutsideOwned(t *testing.T) {
 }
 
 // pause is a moment without a write: steps wait for the row, and writers that never pause overtake them for seconds.
-func (c *testCell) pause() { _, _ = c.admin.Exec(context.Background(), `SELECT pg_sleep(random() * 0.02)`) }
+func (c *testCell) pause() {
+	_, _ = c.admin.Exec(context.Background(), `SELECT pg_sleep(random() * 0.02)`)
+}
 
 // write adds a note, in one of the isolation levels, sometimes late in its transaction.
 func write(c *testCell, key, body string) error {

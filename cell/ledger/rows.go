@@ -35,7 +35,7 @@ func (l *Ledger) digests(ctx context.Context, tx pgx.Tx, tables []Table, p place
 
 // passFence lets the rest of the transaction, whose partition's row is locked, write past the fence.
 func (l *Ledger) passFence(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `SET LOCAL cellway.import = 'on'; SET CONSTRAINTS ALL DEFERRED`)
+	_, err := tx.Exec(ctx, `SET LOCAL cellway.import = 'on'`)
 	return wrap(err, "pass the fence")
 }
 
