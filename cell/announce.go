@@ -40,14 +40,11 @@ func (in *instance) announce(ctx context.Context) error {
 	return err
 }
 
-// keepRegistered announces the cell and keeps the instance registered until ctx ends. The error is one that the
-// instance must not go on with: its name belongs to another database.
+// keepRegistered announces the cell and keeps the instance registered until ctx ends. Any error but ctx's is one that
+// the instance must not go on with: its name belongs to another database.
 func (in *instance) keepRegistered(ctx context.Context) error {
 	mayPass := func(err error) bool { return !errors.Is(err, registry.ErrOtherDatabase) }
 	err := persist(ctx, in.log, "the registry, to announce the cell", mayPass, in.announce)
-	if ctx.Err() != nil {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

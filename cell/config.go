@@ -55,7 +55,7 @@ type Config struct {
 	ReloadEvery    time.Duration // how often all states are read again; default 5 s
 	OrderTimeout   time.Duration // what another instance's answer may take beyond what it is asked to wait; default 500 ms
 	ReadsTimeout   time.Duration // how long one sweep command waits for reads from before the hand-over; default 3 s
-	RequestTimeout time.Duration // the longest that the application may work on a request; default 30 s
+	RequestTimeout time.Duration // the longest that the application may work on a request, its body included; default 10 s
 	Grace          time.Duration // at the stop: between the deregistration and the end of service; default 300 ms
 	DrainTimeout   time.Duration // at the stop: how long requests in flight may take to end; default 10 s
 
@@ -85,7 +85,7 @@ func (c Config) withDefaults() Config {
 	c.ReloadEvery = cmp.Or(c.ReloadEvery, 5*time.Second)
 	c.OrderTimeout = cmp.Or(c.OrderTimeout, 500*time.Millisecond)
 	c.ReadsTimeout = cmp.Or(c.ReadsTimeout, 3*time.Second)
-	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
 	c.Grace = cmp.Or(c.Grace, 300*time.Millisecond)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)
 	c.PlatformConns = cmp.Or(c.PlatformConns, 8)

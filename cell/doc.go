@@ -18,8 +18,9 @@
 //
 // # What runs
 //
-//	lease     renews each second by a pool that nothing else can fill, and looks whether the server is still the one
-//	          that wrote the schema. A lapsed lease is taken anew, with all states (gate.Acquire).
+//	lease     renews each second by a pool that moves cannot fill, and looks whether the server is still the one that
+//	          wrote the schema (so does each new connection, see pools). A lapsed lease is taken anew, with all states
+//	          (gate.Acquire).
 //	fences    ends fences whose deadline has passed, by an UPDATE, and tells all gates.
 //	states    reads every row every few seconds: the safety net under what follows.
 //	refusals  a request that was refused for a partition's state has that row read again, so a gate that missed a

@@ -15,7 +15,7 @@ import (
 
 const (
 	headTimeout     = 5 * time.Second
-	bodyTimeout     = 10 * time.Second // a write must not stay in flight for a slow client
+	sendTimeout     = 10 * time.Second // for an answer, beyond the time to work on it
 	keepAlive       = 2 * time.Minute  // longer than routers keep unused connections
 	internalTimeout = 30 * time.Second // the longest answer of the internal listener, but for the pull of rows
 	maxHeader       = 64 << 10
@@ -37,12 +37,16 @@ func listen(ctx context.Context, cfg Config) (*fronts, error) {
 	if err != nil {
 		return nil, err
 	}
-	app.server.WriteTimeout = bodyTimeout + cfg.RequestTimeout + 5*time.Second
+	// When a server's time for reading is over it also ends the context of the request that it has read. So that
+	// time is not shorter than the time to work.
+	app.server.ReadTimeout = cfg.RequestTimeout + time.Second
+	app.server.WriteTimeout = app.server.ReadTimeout + sendTimeout
 	internal, err := newFront(ctx, cfg, "InternalListen", cfg.InternalListen, http.HandlerFunc(startingInternal))
 	if err != nil {
 		app.listener.Close()
 		return nil, err
 	}
+	internal.server.ReadTimeout = exportTimeout + time.Second
 	internal.server.WriteTimeout = internalTimeout
 	return &fronts{app: app, internal: internal}, nil
 }
@@ -56,7 +60,7 @@ func newFront(ctx context.Context, cfg Config, field, addr string, starting http
 	f.handler.Store(&starting)
 	f.server = &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*f.handler.Load()).ServeHTTP(w, r) }),
-		ReadHeaderTimeout: headTimeout, ReadTimeout: bodyTimeout, IdleTimeout: keepAlive, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: headTimeout, IdleTimeout: keepAlive, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	return f, nil
@@ -95,14 +99,14 @@ func (f *front) leave(ctx context.Context, within time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if f.server.Shutdown(ctx) != nil {
-		f.server.Close()
+		_ = f.server.Close() // of the listener, which is closed already
 	}
 }
 
 // close ends both servers, and waits for them where they served.
 func (fs *fronts) close() {
 	for _, f := range []*front{fs.app, fs.internal} {
-		f.server.Close()
+		_ = f.server.Close() // of the listener, which may be closed already
 		f.listener.Close()
 		if f.ended != nil {
 			<-f.ended

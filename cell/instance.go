@@ -25,8 +25,8 @@ type instance struct {
 	internal string // where mover, cells and the cell's other instances reach the internal listener
 
 	pools  *pools
-	ledger *ledger.Ledger // for moves
-	keeper *ledger.Ledger // the same schema, for lease and states
+	ledger *ledger.Ledger // for what changes states
+	keeper *ledger.Ledger // the same schema, for the lease and for reading
 	gate   *gate.Gate
 	app    http.Handler
 

@@ -63,14 +63,14 @@ func answered(do func(r *http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-func (in *instance) getRows(r *http.Request) (any, error) { return in.ledger.Rows(r.Context()) }
+func (in *instance) getRows(r *http.Request) (any, error) { return in.keeper.Rows(r.Context()) }
 
 func (in *instance) getRow(r *http.Request) (any, error) {
 	p, err := in.partition(r)
 	if err != nil {
 		return nil, err
 	}
-	row, err := in.ledger.Row(r.Context(), p)
+	row, err := in.keeper.Row(r.Context(), p)
 	return protocol.Reply{Row: row}, err
 }
 

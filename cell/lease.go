@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/cellway/cellway/cell/ledger"
 	"github.com/cellway/cellway/internal/protocol"
 )
@@ -72,10 +74,24 @@ func (in *instance) checkServer(ctx context.Context) error {
 		return err
 	}
 	why := err.Error()
-	in.restored.Store(&why)
 	in.gate.RefuseWrites("the cell's database is a restored or promoted copy; nothing was done")
+	if !in.restored.CompareAndSwap(nil, &why) {
+		return nil
+	}
 	in.log.ErrorContext(ctx, "the cell accepts no writes and no commands from now on", "error", err)
 	return nil
+}
+
+// appConnects looks at each new connection of the application. It has a role that cannot ask the server who it is.
+func (in *instance) appConnects(ctx context.Context, conn *pgx.Conn) error {
+	if err := in.checkServer(ctx); err != nil {
+		return err
+	}
+	if in.restored.Load() == nil {
+		return nil
+	}
+	_, err := conn.Exec(ctx, `SET default_transaction_read_only = on`)
+	return err
 }
 
 // giveLeaseBack is for the end: nobody has to wait for this instance any more.

@@ -11,12 +11,12 @@ import (
 // link stands between an instance and its database, and can be cut while the database serves others.
 type link struct {
 	listener net.Listener
-	server   string
 	carrying sync.WaitGroup
 
-	mu   sync.Mutex
-	cut  bool
-	open map[net.Conn]bool
+	mu     sync.Mutex
+	server string // where it leads
+	cut    bool
+	open   map[net.Conn]bool
 }
 
 func newLink(t *testing.T, dbURL string) *link {
@@ -62,6 +62,24 @@ func (l *link) setCut(cut bool) {
 	}
 }
 
+// lead makes what comes from now on go to another server.
+func (l *link) lead(t *testing.T, dbURL string) {
+	t.Helper()
+	u, err := url.Parse(dbURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.server = u.Host
+}
+
+func (l *link) target() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.server
+}
+
 // keep remembers the connection, unless the link is cut.
 func (l *link) keep(c net.Conn) bool {
 	l.mu.Lock()
@@ -94,7 +112,7 @@ func (l *link) carry(client net.Conn) {
 		return
 	}
 	defer l.forget(client)
-	server, err := net.Dial("tcp", l.server)
+	server, err := net.Dial("tcp", l.target())
 	if err != nil {
 		return
 	}

@@ -32,7 +32,7 @@ func (in *instance) live(ctx context.Context, fail context.CancelCauseFunc, f *f
 
 	var announced sync.WaitGroup
 	announced.Go(func() {
-		if err := in.keepRegistered(ctx); err != nil {
+		if err := in.keepRegistered(ctx); err != nil && ctx.Err() == nil {
 			fail(err)
 		}
 	})

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/internal/testenv"
 	"github.com/cellway/cellway/placement"
 )
 
@@ -212,5 +214,50 @@ func TestExport_is_refused_before_the_first_byte(t *testing.T) {
 	_, err := s.peers().Pull(t.Context(), a.InternalAddr(), 0, "no-such-move", 1)
 	if protocol.CodeOf(err) != protocol.CodeConflict {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestFence_that_cannot_be_had_opens_the_gates(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	m.record()
+	m.do(a, protocol.VerbClose, nil)
+	// A writer that came past the gate holds the row.
+	conn, err := pgx.Connect(t.Context(), s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT FROM cell_a.cellway_partitions WHERE partition = 0 FOR SHARE`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.try(a, protocol.VerbFence, nil); protocol.CodeOf(err) != protocol.CodeLocked {
+		t.Errorf("error %v", err)
+	}
+	wantStatus(t, "write", a.put(0, "x"), 200)
+}
+
+func TestStop_while_the_database_is_frozen(t *testing.T) {
+	server := testenv.PostgresServer(t)
+	s := newSystemAt(t, server.Database(t))
+	a := s.start("cell-a")
+	a.assign(0)
+	server.Pause()
+	defer server.Resume()
+	stopped := make(chan error, 1)
+	go func() { stopped <- a.stop() }()
+	select {
+	case err := <-stopped:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("hangs")
 	}
 }

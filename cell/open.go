@@ -162,13 +162,17 @@ func (c *Cell) newInstance(ctx context.Context, p *pools, cluster registry.Clust
 	if err != nil {
 		return nil, err
 	}
+	id := in.identity()
+	p.wrote.Store(&id)
+	look := connectFunc(in.appConnects)
+	p.appConnect.Store(&look)
 	in.gate, err = gate.New(gate.Config{
-		Cell: c.cfg.Cell, Partitions: in.identity().Partitions, Key: c.cfg.Key, Keyless: c.cfg.Keyless, OnRefused: in.onRefused,
+		Cell: c.cfg.Cell, Partitions: id.Partitions, Key: c.cfg.Key, Keyless: c.cfg.Keyless, OnRefused: in.onRefused,
 	})
 	if err != nil {
 		return nil, err
 	}
-	in.hinted = make([]atomic.Int64, in.identity().Partitions)
+	in.hinted = make([]atomic.Int64, id.Partitions)
 	in.hints = make(chan placement.Partition, hintQueue)
 	in.held = make(chan struct{})
 	in.transport = newTransport()

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cellway/cellway/cell/ledger"
 )
 
-// keeperConns serve what must not wait for moves: the lease, the gates' states, overdue fences.
+// keeperConns serve what must not wait for moves: the lease, and the gates' states.
 const keeperConns = 4
 
 // Bounds that the server keeps for us, beside the contexts.
@@ -22,28 +28,38 @@ const (
 )
 
 // pools are an instance's connections to its cell's database.
+//
+// A restore or a failover breaks every connection, so whoever looks at each new one misses neither: platform, which
+// alone changes states, refuses a server that did not write the schema, and on such a server the application can
+// only read. keeper connects to any, so that the states can still be shown and compared.
 type pools struct {
-	platform *pgxpool.Pool // moves
-	keeper   *pgxpool.Pool // lease and states
+	platform *pgxpool.Pool // moves, and the ends of fences
+	keeper   *pgxpool.Pool // lease, and reading of states
 	app      *pgxpool.Pool // the application, as its own role
 	appRole  string
+
+	wrote      atomic.Pointer[ledger.Identity] // names the server that wrote the schema; nil before it is opened
+	appConnect atomic.Pointer[connectFunc]     // nil before the schema is opened
 }
+
+// connectFunc looks at a new connection before it is used.
+type connectFunc func(ctx context.Context, conn *pgx.Conn) error
 
 // openPools connects to nothing yet.
 func openPools(ctx context.Context, cfg Config) (*pools, error) {
 	p := &pools{}
 	var err error
-	p.platform, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" moves", cfg.PlatformConns, platformTimeout)
+	p.platform, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" moves", cfg.PlatformConns, platformTimeout, p.sameServer)
 	if err != nil {
 		return nil, err
 	}
-	p.keeper, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" lease", keeperConns, keeperTimeout)
+	p.keeper, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" lease", keeperConns, keeperTimeout, nil)
 	if err != nil {
 		p.close()
 		return nil, err
 	}
 	inTime := fmt.Sprintf("%dms", cfg.RequestTimeout.Milliseconds())
-	p.app, err = newPool(ctx, "AppURL", cfg.AppURL, cfg.Cell+" application", cfg.AppConns, inTime)
+	p.app, err = newPool(ctx, "AppURL", cfg.AppURL, cfg.Cell+" application", cfg.AppConns, inTime, p.appConnects)
 	if err != nil {
 		p.close()
 		return nil, err
@@ -52,13 +68,14 @@ func openPools(ctx context.Context, cfg Config) (*pools, error) {
 	return p, nil
 }
 
-func newPool(ctx context.Context, field, url, name string, conns int, statementTimeout string) (*pgxpool.Pool, error) {
+func newPool(ctx context.Context, field, url, name string, conns int, statementTimeout string, connects connectFunc) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, field, err)
 	}
 	cfg.MaxConns = int32(conns)
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.AfterConnect = connects
 	params := cfg.ConnConfig.RuntimeParams
 	params["application_name"] = "cellway " + name
 	params["statement_timeout"] = statementTimeout
@@ -68,6 +85,34 @@ func newPool(ctx context.Context, field, url, name string, conns int, statementT
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, field, err)
 	}
 	return pool, nil
+}
+
+// sameServer refuses a server that did not write the schema, and a standby, which has no place in the log to name.
+func (p *pools) sameServer(ctx context.Context, conn *pgx.Conn) error {
+	wrote := p.wrote.Load()
+	if wrote == nil {
+		return nil // opening the schema looks itself
+	}
+	var system string
+	var timeline int64
+	err := conn.QueryRow(ctx, `SELECT system_identifier::text,
+		('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint FROM pg_control_system()`).
+		Scan(&system, &timeline)
+	if err != nil {
+		return fmt.Errorf("ask the server who it is: %w", err)
+	}
+	if system != wrote.SystemIdentifier || timeline != wrote.Timeline {
+		return fmt.Errorf("%w: written by system %s on timeline %d, now on %s, %d", ledger.ErrRestored,
+			wrote.SystemIdentifier, wrote.Timeline, system, timeline)
+	}
+	return nil
+}
+
+func (p *pools) appConnects(ctx context.Context, conn *pgx.Conn) error {
+	if look := p.appConnect.Load(); look != nil {
+		return (*look)(ctx, conn)
+	}
+	return nil
 }
 
 func (p *pools) close() {
@@ -91,5 +136,13 @@ func passing(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	return pgconn.Timeout(err) || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded)
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.DeadlineExceeded} {
+		if errors.Is(err, broken) {
+			return true
+		}
+	}
+	return pgconn.SafeToRetry(err)
 }

@@ -70,7 +70,7 @@ func (in *instance) endOverdue(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	released, err := in.keeper.SelfRelease(ctx)
+	released, err := in.ledger.SelfRelease(ctx)
 	if err != nil {
 		return err
 	}
