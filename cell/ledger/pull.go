@@ -85,7 +85,7 @@ func (l *Ledger) takeIn(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.
 	if err := Fits(m.Tables, own); err != nil {
 		return problem(protocol.CodeCatalog, v.was, "%v", err)
 	}
-	if err := l.wipe(ctx, tx, p); err != nil {
+	if err := l.wipe(ctx, tx, p, own); err != nil {
 		return err
 	}
 	copied := make([]int64, len(m.Tables))

@@ -14,9 +14,11 @@ import (
 
 // selectRows is the one list of a row's columns, in the order of scanRecord.
 func (l *Ledger) selectRows() string {
-	return `SELECT partition, state, epoch, high_epoch, token, fence_no, read_fence, move, move_epoch,
-		peer, peer_addrs, attempt, batch, deadline, swept FROM ` + l.table("cellway_partitions")
+	return `SELECT ` + rowColumns + ` FROM ` + l.table("cellway_partitions")
 }
+
+const rowColumns = `partition, state, epoch, high_epoch, token, fence_no, read_fence, move, move_epoch,
+	peer, peer_addrs, attempt, batch, deadline, swept`
 
 // queryRecord reads one row; pgx.ErrNoRows if there is none.
 func queryRecord(ctx context.Context, q querier, sql string, args ...any) (record, error) {

@@ -39,12 +39,8 @@ func (l *Ledger) passFence(ctx context.Context, tx pgx.Tx) error {
 	return wrap(err, "pass the fence")
 }
 
-// wipe deletes the partition's rows from every tracked table, those that refer first. The row is locked.
-func (l *Ledger) wipe(ctx context.Context, tx pgx.Tx, p placement.Partition) error {
-	tables, err := l.catalog(ctx, tx)
-	if err != nil {
-		return err
-	}
+// wipe deletes the partition's rows from the tracked tables, those that refer first. The row is locked.
+func (l *Ledger) wipe(ctx context.Context, tx pgx.Tx, p placement.Partition, tables []Table) error {
 	if err := l.passFence(ctx, tx); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type verdict struct {
 	empty    bool          // first make sure that the partition has no rows
 	wipe     bool          // delete the partition's rows from every tracked table
 	forget   bool          // delete the partition's tombstones and its closing marker
+	unmark   bool          // delete the partition's closing marker
 	receipt  bool          // store the command's receipt
 }
 

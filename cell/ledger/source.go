@@ -33,7 +33,7 @@ func fence(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 		return stay(r)
 	}
 	r.State, r.FenceNo, r.ReadFence = protocol.StateFenced, r.FenceNo+1, 0
-	return verdict{next: r, fenceFor: time.Duration(cmd.FenceMS) * time.Millisecond}, nil
+	return verdict{next: r, unmark: true, fenceFor: time.Duration(cmd.FenceMS) * time.Millisecond}, nil
 }
 
 // markReads closes reads for one fencing: only the update that ends this fenced state opens them.

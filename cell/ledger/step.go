@@ -32,8 +32,8 @@ func (l *Ledger) Import(ctx context.Context, p placement.Partition, cmd protocol
 }
 
 // Fence is step 6, at the source: the row becomes fenced, under a new number, until now + cmd.FenceMS by the
-// database's clock. The caller has set the closing marker before ([Ledger.SetClosing]) and removes it after.
-// CodeLocked if the writers that hold the row did not end within the configured FenceWait.
+// database's clock. The caller has set the closing marker before ([Ledger.SetClosing]), in a transaction of its own;
+// the marker goes with the transaction that fences, and where that fails the caller removes it. CodeLocked if the writers that hold the row did not end within the configured FenceWait.
 func (l *Ledger) Fence(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
 	return l.step(ctx, p, cmd, needs{move: true, fenceMS: true, wait: l.fenceWait}, fence)
 }
@@ -125,13 +125,9 @@ func (l *Ledger) inStep(ctx context.Context, wait time.Duration, fn func(tx pgx.
 	if wait == 0 {
 		wait = l.lockWait
 	}
-	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = %d`, wait.Milliseconds()))
-		if err != nil {
-			return fmt.Errorf("begin step: %w", err)
-		}
-		return fn(tx)
-	})
+	// One round trip: customers wait while the steps of a closed partition are done.
+	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = %d`, wait.Milliseconds())
+	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 }
 
 // lockAndJudge locks the partition's row, waiting for its writers, and asks the rule. Not changed: nothing to write.
@@ -156,17 +152,23 @@ func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protoco
 		}
 	}
 	if v.wipe {
-		if err := l.wipe(ctx, tx, p); err != nil {
+		tables, err := l.catalog(ctx, tx)
+		if err != nil {
 			return err
+		}
+		if err := l.wipe(ctx, tx, p, tables); err != nil {
+			return err
+		}
+	}
+	if v.unmark || v.forget {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_closing")+` WHERE partition = $1`, p); err != nil {
+			return fmt.Errorf("remove marker of partition %d: %w", p, err)
 		}
 	}
 	if v.forget {
 		_, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_tombstones")+` WHERE partition = $1`, p)
 		if err != nil {
 			return fmt.Errorf("forget tombstones of partition %d: %w", p, err)
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_closing")+` WHERE partition = $1`, p); err != nil {
-			return fmt.Errorf("forget marker of partition %d: %w", p, err)
 		}
 	}
 	if !v.receipt {
