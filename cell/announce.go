@@ -92,10 +92,12 @@ func (in *instance) confirm(ctx context.Context) error {
 	return in.announce(ctx)
 }
 
+// registration names the place, not the process: a process that follows a dead one at the same address takes the dead
+// one's entry over, instead of leaving it in the list.
 func (in *instance) registration() registry.Instance {
 	id := in.identity()
 	return registry.Instance{
-		ID: in.cfg.Instance, Cell: in.cfg.Cell, Address: in.addr, Internal: in.internal, Schema: in.cfg.Schema,
+		ID: in.cfg.Cell + ":" + in.addr, Cell: in.cfg.Cell, Address: in.addr, Internal: in.internal, Schema: in.cfg.Schema,
 		Version: in.cfg.Version, Weight: in.cfg.Weight, Partitions: id.Partitions, ClusterID: id.ClusterID, DatabaseID: id.DatabaseID,
 	}
 }

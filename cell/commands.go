@@ -82,7 +82,8 @@ func (in *instance) closeWrites(ctx context.Context, p placement.Partition, cmd 
 		return row, refuse(protocol.CodeConflict, row, "partition %d is %s and names move %q, not %q", p, row.State, row.Move, cmd.Move)
 	}
 	answers, err := in.askGates(ctx, p, protocol.GateOrder{
-		Action: protocol.GateCloseWrites, WaitMS: drain.Milliseconds(), OpenMS: (drain + fence).Milliseconds(),
+		// A little less than drain and fence together: what is held when a mover dies is through in that time.
+		Action: protocol.GateCloseWrites, WaitMS: drain.Milliseconds(), OpenMS: (drain + fence*9/10).Milliseconds(),
 	})
 	if err != nil {
 		return row, err
@@ -105,6 +106,9 @@ func (in *instance) fence(ctx context.Context, p placement.Partition, cmd protoc
 	}
 	// A conflict may mean that it is fenced already: the step itself knows.
 	row, err := in.ledger.Fence(ctx, p, cmd)
+	if err == nil {
+		return row, nil // the marker went with the fencing
+	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.OrderTimeout)
 	defer cancel()
 	if clearing := in.ledger.ClearClosing(after, p, cmd); clearing != nil {

@@ -51,7 +51,7 @@ type Config struct {
 
 	LeaseTTL       time.Duration // how long a lease lasts; default 5 s
 	LeaseEvery     time.Duration // how often it is renewed, at most a third of LeaseTTL; default 1 s
-	ReleaseEvery   time.Duration // how often overdue fences are looked for; default 200 ms
+	ReleaseEvery   time.Duration // how often overdue fences are looked for; default 50 ms
 	ReloadEvery    time.Duration // how often all states are read again; default 5 s
 	OrderTimeout   time.Duration // what another instance's answer may take beyond what it is asked to wait; default 500 ms
 	ReadsTimeout   time.Duration // how long one sweep command waits for reads from before the hand-over; default 3 s
@@ -59,7 +59,7 @@ type Config struct {
 	Grace          time.Duration // at the stop: between the deregistration and the end of service; default 300 ms
 	DrainTimeout   time.Duration // at the stop: how long requests in flight may take to end; default 10 s
 
-	PlatformConns int // connections for moves; default 8. 4 more serve lease and states.
+	PlatformConns int // connections for moves; default 12. 4 more serve lease and states.
 	AppConns      int // connections of the application; default 16
 
 	Logger  *slog.Logger         // default: logs nothing
@@ -81,14 +81,14 @@ func (c Config) withDefaults() Config {
 	c.CountTable = cmp.Or(c.CountTable, "customers")
 	c.LeaseTTL = cmp.Or(c.LeaseTTL, 5*time.Second)
 	c.LeaseEvery = cmp.Or(c.LeaseEvery, time.Second)
-	c.ReleaseEvery = cmp.Or(c.ReleaseEvery, 200*time.Millisecond)
+	c.ReleaseEvery = cmp.Or(c.ReleaseEvery, 50*time.Millisecond)
 	c.ReloadEvery = cmp.Or(c.ReloadEvery, 5*time.Second)
 	c.OrderTimeout = cmp.Or(c.OrderTimeout, 500*time.Millisecond)
 	c.ReadsTimeout = cmp.Or(c.ReadsTimeout, 3*time.Second)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
 	c.Grace = cmp.Or(c.Grace, 300*time.Millisecond)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)
-	c.PlatformConns = cmp.Or(c.PlatformConns, 8)
+	c.PlatformConns = cmp.Or(c.PlatformConns, 12)
 	c.AppConns = cmp.Or(c.AppConns, 16)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

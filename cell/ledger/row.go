@@ -53,22 +53,15 @@ func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record,
 	if addrs == nil {
 		addrs = []string{}
 	}
-	tag, err := tx.Exec(ctx, `UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
+	written, err := queryRecord(ctx, tx, `UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
 		fence_no = $6, read_fence = $7, move = $8, move_epoch = $9, peer = $10, peer_addrs = $11,
 		attempt = $12, batch = $13, swept = $14,
 		deadline = CASE WHEN $16::bigint > 0 THEN clock_timestamp() + $16::bigint * interval '1 microsecond' ELSE $15 END
-		WHERE partition = $1`,
+		WHERE partition = $1 RETURNING `+rowColumns,
 		r.Partition, r.State, int64(r.Epoch), int64(r.HighEpoch), int64(r.Token),
 		r.FenceNo, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
 		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds())
-	if err != nil {
-		return record{}, fmt.Errorf("write partition %d: %w", r.Partition, err)
-	}
-	if tag.RowsAffected() != 1 {
-		return record{}, fmt.Errorf("write partition %d: %d rows changed", r.Partition, tag.RowsAffected())
-	}
-	r, err = queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, r.Partition)
-	return r, wrap(err, "read partition %d", v.next.Partition)
+	return written, wrap(err, "write partition %d", r.Partition)
 }
 
 // fitsSQL: tokens and epochs are unsigned here and bigint there.
