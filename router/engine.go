@@ -90,7 +90,7 @@ func (h *hold) left(req route.Request) time.Duration {
 	if h.since.IsZero() {
 		return h.engine.budget
 	}
-	return h.engine.budget - time.Since(h.since)
+	return h.engine.budget
 }
 
 // wait holds the request as the action says; the refusal says why not, or not any longer.
