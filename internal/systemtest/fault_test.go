@@ -35,12 +35,10 @@ func TestFaults(t *testing.T) {
 			t.Errorf("the map changed from %v to %v", before, now)
 		}
 		f.run(t, time.Minute, "restart", "cell-a")
-		stop = f.load(t)
 		f.waitForStatus(t, "cell-a", "active")
 		f.waitForCell(t, "cell-a")
-		stop()
 		stop = f.load(t)
-		f.waitForCell(t, "cell-a")
+		f.waitForOperations(t, 500)
 		f.mustBeSpotless(t, stop())
 		f.mustCheck(t)
 	})
@@ -53,7 +51,7 @@ func TestFaults(t *testing.T) {
 		f.mustServeFrom(t, "disk")
 		stop() // requests met a restarting router: what they saw is not Consul's doing
 		stop = f.load(t)
-		f.waitForOperations(t, 500)
+		f.waitForOperations(t, 5000)
 		f.mustBeSpotless(t, stop())
 		f.must(t, f.sys.Signal(t.Context(), "consul", syscall.SIGCONT))
 		f.mustServeFrom(t, "live")

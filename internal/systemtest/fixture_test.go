@@ -39,6 +39,9 @@ func start(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // Postgres may run as another user
+		t.Fatal(err)
+	}
 	sys, err := NewSystem(binary, dir)
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func (l *Load) Fill(ctx context.Context, prefix string, count, workers int) erro
 		g.Go(func() error {
 			for i := w; i < count; i += workers {
 				c := l.Model.Customer(fmt.Sprintf("%s-%05d", prefix, i))
-				if err := l.create(ctx, c, ""); err != nil {
+				if err := l.create(ctx, c); err != nil {
 					return err
 				}
 				if !c.exists {
@@ -96,10 +96,8 @@ func (l *Load) Run(ctx context.Context, prefix string, count, workers int) {
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			cell := map[string]string{}
 			for i := w; ctx.Err() == nil; i += workers {
-				c := l.Model.Customer(fmt.Sprintf("%s-%05d", prefix, i%count))
-				l.turn(ctx, c, i, cell)
+				l.turn(ctx, l.Model.Customer(fmt.Sprintf("%s-%05d", prefix, i%count)), i)
 			}
 		})
 	}
@@ -107,21 +105,21 @@ func (l *Load) Run(ctx context.Context, prefix string, count, workers int) {
 }
 
 // turn is one customer's turn. Operations are not cut off in the middle when the load ends: their outcome counts.
-func (l *Load) turn(ctx context.Context, c *Customer, i int, cells map[string]string) {
+func (l *Load) turn(ctx context.Context, c *Customer, i int) {
 	ctx = context.WithoutCancel(ctx)
 	if c.States()[0].Exists {
-		_ = l.change(ctx, c, cells[c.id])
+		_ = l.change(ctx, c)
 	} else {
-		_ = l.create(ctx, c, cells[c.id])
+		_ = l.create(ctx, c)
 	}
-	cells[c.id] = l.get(ctx, c, cells[c.id])
+	l.get(ctx, c)
 	if i%17 == 0 {
-		_ = l.remove(ctx, c, cells[c.id])
-		cells[c.id] = l.get(ctx, c, cells[c.id])
+		_ = l.remove(ctx, c)
+		l.get(ctx, c)
 	}
 }
 
-func (l *Load) create(ctx context.Context, c *Customer, cell string) error {
+func (l *Load) create(ctx context.Context, c *Customer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.n + 1
@@ -129,27 +127,27 @@ func (l *Load) create(ctx context.Context, c *Customer, cell string) error {
 		n = max(n, c.maybeN+1)
 	}
 	body := fmt.Sprintf(`{"name":"Customer %s","email":"%s@example.org","profile":{"n":%d}}`, c.id, c.id, n)
-	status, _ := l.do(ctx, http.MethodPost, c.id, body, cell, http.StatusCreated, c.otherwise(http.StatusConflict))
+	status, _ := l.do(ctx, http.MethodPost, c, body, http.StatusCreated, c.otherwise(http.StatusConflict))
 	c.wrote(outcome(status, http.StatusCreated), Expected{true, n})
 	return ctx.Err()
 }
 
-func (l *Load) change(ctx context.Context, c *Customer, cell string) error {
+func (l *Load) change(ctx context.Context, c *Customer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := max(c.n, c.maybeN) + 1
-	status, _ := l.do(ctx, http.MethodPut, c.id, fmt.Sprintf(`{"profile":{"n":%d}}`, n), cell, http.StatusOK, c.otherwise(http.StatusNotFound))
+	status, _ := l.do(ctx, http.MethodPut, c, fmt.Sprintf(`{"profile":{"n":%d}}`, n), http.StatusOK, c.otherwise(http.StatusNotFound))
 	c.wrote(outcome(status, http.StatusOK), Expected{true, n})
 	return ctx.Err()
 }
 
-func (l *Load) remove(ctx context.Context, c *Customer, cell string) error {
+func (l *Load) remove(ctx context.Context, c *Customer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.exists {
 		return nil
 	}
-	status, _ := l.do(ctx, http.MethodDelete, c.id, "", cell, http.StatusNoContent, c.otherwise(http.StatusNotFound))
+	status, _ := l.do(ctx, http.MethodDelete, c, "", http.StatusNoContent, c.otherwise(http.StatusNotFound))
 	c.wrote(outcome(status, http.StatusNoContent), Expected{false, max(c.n, c.maybeN)})
 	return ctx.Err()
 }
@@ -162,8 +160,8 @@ func (c *Customer) otherwise(status int) int {
 	return -1
 }
 
-// get reads the customer, checks the answer and returns the cell that gave it.
-func (l *Load) get(ctx context.Context, c *Customer, cell string) string {
+// get reads the customer and checks the answer.
+func (l *Load) get(ctx context.Context, c *Customer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	want := http.StatusOK
@@ -171,12 +169,11 @@ func (l *Load) get(ctx context.Context, c *Customer, cell string) string {
 		want = http.StatusNotFound
 	}
 	also := c.otherwise(http.StatusOK + http.StatusNotFound - want)
-	status, raw := l.do(ctx, http.MethodGet, c.id, "", cell, want, also)
+	status, raw := l.do(ctx, http.MethodGet, c, "", want, also)
 	if status != http.StatusOK && status != http.StatusNotFound {
-		return cell
+		return
 	}
 	var body struct {
-		Cell    string `json:"cell_id"`
 		Profile struct {
 			N int `json:"n"`
 		} `json:"profile"`
@@ -184,28 +181,28 @@ func (l *Load) get(ctx context.Context, c *Customer, cell string) string {
 	if status == http.StatusOK {
 		if err := json.Unmarshal(raw, &body); err != nil {
 			l.wrong(fmt.Sprintf("GET %s: %v in %.200s", c.id, err, raw))
-			return cell
+			return
 		}
-		cell = body.Cell
 	}
 	if err := c.read(Expected{status == http.StatusOK, body.Profile.N}); err != nil {
 		l.wrong(err.Error())
 	}
-	return cell
 }
 
-// do sends one request and books the answer. cell is the customer's cell, as far as known.
-func (l *Load) do(ctx context.Context, method, id, body, cell string, deserved, also int) (int, []byte) {
+// do sends one request and books the answer. A failure is booked on the cell that answered the customer before.
+func (l *Load) do(ctx context.Context, method string, c *Customer, body string, deserved, also int) (int, []byte) {
 	start := time.Now()
-	status, answered, raw := l.send(ctx, method, id, body)
+	status, answered, raw := l.send(ctx, method, c.id, body)
 	took := time.Since(start)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stats.Operations++
 	l.stats.ByStatus[status]++
 	l.stats.Longest = max(l.stats.Longest, took)
+	id, cell := c.id, c.cell
 	if answered != "" {
 		l.stats.ByCell[answered]++
+		c.cell = answered
 	}
 	switch {
 	case status == deserved || status == also:

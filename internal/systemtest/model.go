@@ -10,7 +10,8 @@ type Customer struct {
 	mu     sync.Mutex
 	id     string
 	exists bool
-	n      int // the value last acknowledged: profile.n
+	n      int    // the value last acknowledged: profile.n
+	cell   string // that answered last
 	// An answer of "outcome unknown" leaves two possible states, until a read says which.
 	maybe       bool
 	maybeExists bool

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/cellway/cellway/internal/localserver"
 )
 
 // System is one whole system under a state directory of its own, started by `cellway dev`.
@@ -44,15 +45,12 @@ type Endpoints struct {
 func NewSystem(binary, dir string) (*System, error) {
 	s := &System{Binary: binary, Dir: dir, env: os.Environ()}
 	s.env = append(s.env, "CELLWAY_STATE_DIR="+dir)
-	for _, name := range []string{"CELLWAY_ROUTER_ADDR", "CELLWAY_ADMIN_ADDR", "CELLWAY_CONSUL_ADDR"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		s.env = append(s.env, name+"="+l.Addr().String())
-		if err := l.Close(); err != nil {
-			return nil, err
-		}
+	ports, err := localserver.FreePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range []string{"CELLWAY_ROUTER_ADDR", "CELLWAY_ADMIN_ADDR", "CELLWAY_CONSUL_ADDR"} {
+		s.env = append(s.env, fmt.Sprintf("%s=%s:%d", name, localserver.Loopback, ports[i]))
 	}
 	return s, nil
 }
