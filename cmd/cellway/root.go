@@ -14,7 +14,7 @@ import (
 
 // run is the whole program, apart from the process around it: tests call it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	root := newRoot()
+	root := newRoot() //nolint:contextcheck // commands take their context from ExecuteContext below
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

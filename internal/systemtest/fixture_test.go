@@ -35,7 +35,7 @@ func start(t *testing.T) *fixture {
 			t.Fatalf("build cellway: %v\n%s", err, out)
 		}
 	}
-	dir, err := os.MkdirTemp("", "cellway-system-")
+	dir, err := os.MkdirTemp("", "cellway-system-") //nolint:usetesting // t.TempDir lies below one that Postgres's user cannot enter
 	if err != nil {
 		t.Fatal(err)
 	}
