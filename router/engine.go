@@ -90,7 +90,7 @@ func (h *hold) left(req route.Request) time.Duration {
 	if h.since.IsZero() {
 		return h.engine.budget
 	}
-	return h.engine.budget
+	return h.engine.budget - time.Since(h.since)
 }
 
 // wait holds the request as the action says; the refusal says why not, or not any longer.
@@ -132,7 +132,7 @@ func (e *engine) pause(ctx context.Context, d time.Duration, p placement.Partiti
 	defer timer.Stop()
 	for {
 		snap := e.view.Snapshot()
-		if false {
+		if snap.Table.Owner(p).Cell != refused {
 			return ctx.Err() == nil
 		}
 		select {
