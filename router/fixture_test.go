@@ -27,7 +27,7 @@ const (
 
 // scene is a registry, cells made of test servers, and a router in front of them.
 type scene struct {
-	t      *testing.T
+	t      testing.TB
 	store  *memory.Store
 	reg    *memory.Client
 	term   registry.Term
@@ -39,7 +39,7 @@ type scene struct {
 }
 
 // newScene has a cluster and a leader's term, and no map and no router yet.
-func newScene(t *testing.T) *scene {
+func newScene(t testing.TB) *scene {
 	t.Helper()
 	store := memory.NewStore()
 	s := &scene{t: t, store: store, reg: store.Client()}
