@@ -74,9 +74,11 @@ func (k *Keeper) accept(ctx context.Context, m *placement.Map) (verdict, error) 
 	t := k.Table()
 	attrs := []any{slog.Uint64("epoch", uint64(m.Epoch())), slog.String("cluster", cluster.ID)}
 	v := judge(t, m, cluster.ID)
-	switch v {
-	case older:
+	if v == older {
 		return v, nil
+	}
+	k.confirmed.Store(time.Now().UnixNano()) // first: whoever sees the map must find its age
+	switch v {
 	case another:
 		k.cfg.Logger.Error("registry is of another cluster: what was known is forgotten", append(attrs, slog.String("was", t.Cluster()))...)
 		k.relist(new(route.Table).WithMap(m, cluster.ID, route.SourceLive))
@@ -84,7 +86,6 @@ func (k *Keeper) accept(ctx context.Context, m *placement.Map) (verdict, error) 
 		k.cfg.Logger.Debug("map taken in", attrs...)
 		k.relist(t.WithMap(m, cluster.ID, route.SourceLive))
 	}
-	k.confirmed.Store(time.Now().UnixNano())
 	return v, nil
 }
 
