@@ -49,7 +49,7 @@ func TestStart_announces_and_registers(t *testing.T) {
 		t.Fatalf("cells %v, %v", cells, err)
 	}
 	want := registry.Instance{
-		ID: a.Instance(), Cell: "cell-a", Address: a.Addr(), Internal: a.InternalAddr(), Schema: "cell_a", Version: "v9",
+		ID: "cell-a:" + a.Addr(), Cell: "cell-a", Address: a.Addr(), Internal: a.InternalAddr(), Schema: "cell_a", Version: "v9",
 		Weight: 3, Partitions: testPartitions, ClusterID: cluster.ID, DatabaseID: cells[0].DatabaseID, Healthy: true,
 	}
 	if got != want {
