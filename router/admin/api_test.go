@@ -21,14 +21,18 @@ import (
 
 // view is a fixed one.
 type view struct {
-	table *route.Table
-	age   time.Duration
-	err   error
+	offered *placement.Map // the last
+	table   *route.Table
+	age     time.Duration
+	err     error
 }
 
 func (v *view) Table() *route.Table        { return v.table }
 func (v *view) Age() (time.Duration, bool) { return v.age, v.table.Map() != nil }
 func (v *view) Problem() error             { return v.err }
+func (v *view) Offer(_ context.Context, m *placement.Map) {
+	v.offered = m
+}
 
 // stage is an admin API over a registry in memory with two cells, each with half of 16 partitions.
 type stage struct {
@@ -158,6 +162,18 @@ func TestAPI_cells(t *testing.T) {
 	}
 	if b.Customers != nil || !strings.Contains(w.Body.String(), `"customers":null`) {
 		t.Errorf("cell-b does not say, and has %+v", b)
+	}
+}
+
+func TestAPI_whoever_hears_of_a_rebalance_finds_the_map_as_new(t *testing.T) {
+	s := newStage(t, nil)
+	if status, body, _ := s.do(http.MethodGet, "/admin/rebalance"); status != http.StatusOK {
+		t.Fatalf("%d %v", status, body)
+	}
+	stored, err := s.reg.Map(t.Context())
+	s.must(nil, err)
+	if s.view.offered == nil || s.view.offered.Epoch() != stored.Epoch() {
+		t.Errorf("the view was offered %v, the registry holds epoch %d", s.view.offered, stored.Epoch())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cellway/cellway/placement"
 	"github.com/cellway/cellway/registry"
 	"github.com/cellway/cellway/router/route"
 )
@@ -16,6 +17,8 @@ type View interface {
 	Table() *route.Table
 	Age() (time.Duration, bool)
 	Problem() error
+	// Offer takes in a map that was just read.
+	Offer(ctx context.Context, m *placement.Map)
 }
 
 // Config is what the admin listener needs. Everything but Token and Metrics is required.

@@ -51,6 +51,10 @@ func (a *api) look(ctx context.Context) (world, error) {
 	if err := g.Wait(); err != nil {
 		return w, fmt.Errorf("look at the registry: %w", err)
 	}
+	if w.m != nil {
+		// Who hears that a rebalance has ended, and asks for the map then, must find it ended there, too.
+		a.cfg.View.Offer(ctx, w.m)
+	}
 	return w, nil
 }
 

@@ -29,6 +29,12 @@ func TestKeeper(t *testing.T) {
 				t.Errorf("the owner is %+v", o)
 			}
 		}},
+		{"has a newer map at once when somebody else has read it", func(t *testing.T, f *fake, k *Keeper) {
+			k.Offer(t.Context(), mapOf(t, "cell-b", 9))
+			if o := k.Table().Owner(0); o.Cell != "cell-b" {
+				t.Errorf("the owner is %+v", o)
+			}
+		}},
 		{"ignores an older map of the same cluster and says so", func(t *testing.T, f *fake, k *Keeper) {
 			f.set(func(f *fake) { f.m = mapOf(t, "cell-b", 3) })
 			elapse(10 * time.Second)

@@ -52,6 +52,10 @@ func judge(t *route.Table, m *placement.Map, cluster string) verdict {
 	}
 }
 
+// Offer takes in a map that somebody else has just read from the registry, before it returns: who was told something
+// that rests on this map finds the view no older.
+func (k *Keeper) Offer(ctx context.Context, m *placement.Map) { k.offer(ctx, m) }
+
 // offer takes in a map from the watch. One that cannot be judged now, or seems to go back, is read again soon: a
 // watch and a reading may overtake each other.
 func (k *Keeper) offer(ctx context.Context, m *placement.Map) {
