@@ -51,13 +51,10 @@ status: build ## Show cells, map and rebalance of the running system
 	@exec $(BIN) status
 
 test: build tools-postgres ## Run every test: unit, integration with real Postgres and Consul, and the whole system
-	@echo "tests of the packages, with the race detector"
-	@$(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v /internal/systemtest)
-	@$(MAKE) --no-print-directory test-system
+	@tools/test
 
-test-system: build tools-postgres ## Run the tests of the whole system alone (about ten minutes)
-	@echo "tests of the whole system: real processes under load and faults (about ten minutes)"
-	@$(GO) test -race -shuffle=off -count=1 -timeout 30m -v ./internal/systemtest
+test-system: build tools-postgres ## Run the tests of the whole system alone
+	@$(GO) test -race -count=1 -timeout 30m -v ./internal/systemtest
 
 lint: ## Check format, lint rules, import walls, go.mod and known vulnerabilities
 	@tools/lint

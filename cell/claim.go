@@ -28,7 +28,7 @@ func (in *instance) claim(ctx context.Context, row protocol.Row) error {
 		if _, err := in.ledger.Own(ctx, row.Partition, cmd); err != nil {
 			return fmt.Errorf("own partition %d on the source's word: %w", row.Partition, err)
 		}
-		in.log.InfoContext(ctx, "partition owned on the source's word", "partition", row.Partition, "move", row.Move, "source", row.Peer)
+		in.log.DebugContext(ctx, "partition owned on the source's word", "partition", row.Partition, "move", row.Move, "source", row.Peer)
 		in.refreshGates(ctx, row.Partition)
 		return nil
 	}

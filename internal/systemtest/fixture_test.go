@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cellway/cellway/internal/localserver"
+	"github.com/cellway/cellway/internal/testgroup"
 )
 
 // fixture is a running system with a client's model of what it holds.
@@ -25,6 +28,9 @@ type fixture struct {
 // start runs a system for this test alone and stops it at the end; nothing may be left running.
 func start(t *testing.T) *fixture {
 	t.Helper()
+	if _, err := localserver.FindPostgres("", 0); err != nil {
+		testgroup.NotRun(t, "tests of the whole system", err)
+	}
 	binary, err := filepath.Abs("../../bin/cellway")
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 )
 
 // EnvServers forces where servers come from: "docker" or "local".
@@ -40,6 +39,3 @@ func choose(ctx context.Context, sources []source, forced string) (source, error
 	}
 	return source{}, fmt.Errorf("%w: %w", errNone, errors.Join(reasons...))
 }
-
-// inCI reports whether a missing server is a failure.
-func inCI() bool { return os.Getenv("CI") == "true" }
