@@ -128,13 +128,14 @@ func ConsulSettings(cfg ConsulConfig, data string, httpPort, server, serf int) m
 			"http": httpPort, "server": server, "serf_lan": serf,
 			"https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1,
 		},
-		"ui_config":            map[string]any{"enabled": true},
-		"performance":          map[string]any{"raft_multiplier": 1},
-		"limits":               map[string]any{"http_max_conns_per_client": 2000}, // everything comes from one address
-		"log_level":            strings.ToUpper(level),
-		"leave_on_terminate":   false,
-		"disable_update_check": true,
-		"enable_script_checks": false,
+		"ui_config":             map[string]any{"enabled": true},
+		"performance":           map[string]any{"raft_multiplier": 1},
+		"limits":                map[string]any{"http_max_conns_per_client": 2000}, // everything comes from one address
+		"log_level":             strings.ToUpper(level),
+		"leave_on_terminate":    false,
+		"check_update_interval": "10s", // how old a check's text may be that changes without its status; for people
+		"disable_update_check":  true,
+		"enable_script_checks":  false,
 	}
 	if cfg.SessionTTLMin > 0 {
 		settings["session_ttl_min"] = cfg.SessionTTLMin.String()
