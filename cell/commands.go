@@ -81,12 +81,17 @@ func (in *instance) closeWrites(ctx context.Context, p placement.Partition, cmd 
 	case !row.Busy(cmd.Move) || row.State != protocol.StateOwned && row.State != protocol.StateFenced:
 		return row, refuse(protocol.CodeConflict, row, "partition %d is %s and names move %q, not %q", p, row.State, row.Move, cmd.Move)
 	}
+	return row, in.emptyGates(ctx, p, drain, fence)
+}
+
+// emptyGates closes every gate for writes and waits until none has a write in flight; else all open again. They open by
+// themselves a little before drain and fence are over: what is held when a mover dies is through in that time.
+func (in *instance) emptyGates(ctx context.Context, p placement.Partition, drain, fence time.Duration) error {
 	answers, err := in.askGates(ctx, p, protocol.GateOrder{
-		// A little less than drain and fence together: what is held when a mover dies is through in that time.
 		Action: protocol.GateCloseWrites, WaitMS: drain.Milliseconds(), OpenMS: (drain + fence*9/10).Milliseconds(),
 	})
 	if err != nil {
-		return row, err
+		return err
 	}
 	refused := answers.silent()
 	if refused == nil {
@@ -95,11 +100,19 @@ func (in *instance) closeWrites(ctx context.Context, p placement.Partition, cmd 
 	if refused != nil {
 		in.tellGates(ctx, p, protocol.GateOrder{Action: protocol.GateOpen})
 	}
-	return row, refused
+	return refused
 }
 
-// fence is step 6: the marker keeps new writers out while the fence waits for the old ones.
+// fence is step 6: the marker keeps new writers out while the fence waits for the old ones. The gates are closed once
+// more: they may have opened by themselves since step 5, and what they admit must not meet the fence.
 func (in *instance) fence(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	drain, fence := millis(cmd.DrainMS), millis(cmd.FenceMS)
+	if drain < 0 || drain > maxWait || fence <= 0 || fence > maxWait {
+		return protocol.Row{}, invalid("drain_ms must be from 0, and fence_ms from 1, to %d", maxWait.Milliseconds())
+	}
+	if err := in.emptyGates(ctx, p, drain, fence); err != nil {
+		return protocol.Row{}, err
+	}
 	err := in.ledger.SetClosing(ctx, p, cmd, millis(cmd.FenceMS))
 	if err != nil && protocol.CodeOf(err) != protocol.CodeConflict {
 		return protocol.Row{}, err

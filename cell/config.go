@@ -56,7 +56,7 @@ type Config struct {
 	OrderTimeout   time.Duration // what another instance's answer may take beyond what it is asked to wait; default 500 ms
 	ReadsTimeout   time.Duration // how long one sweep command waits for reads from before the hand-over; default 3 s
 	RequestTimeout time.Duration // the longest that the application may work on a request, its body included; default 10 s
-	Grace          time.Duration // at the stop: between the deregistration and the end of service; default 300 ms
+	Grace          time.Duration // at the stop: from the deregistration to the refusal of requests, and from there to the closing of connections; default 200 ms
 	DrainTimeout   time.Duration // at the stop: how long requests in flight may take to end; default 10 s
 
 	PlatformConns int // connections for moves; default 12. 4 more serve lease and states.
@@ -86,7 +86,7 @@ func (c Config) withDefaults() Config {
 	c.OrderTimeout = cmp.Or(c.OrderTimeout, 500*time.Millisecond)
 	c.ReadsTimeout = cmp.Or(c.ReadsTimeout, 3*time.Second)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
-	c.Grace = cmp.Or(c.Grace, 300*time.Millisecond)
+	c.Grace = cmp.Or(c.Grace, 200*time.Millisecond)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)
 	c.PlatformConns = cmp.Or(c.PlatformConns, 12)
 	c.AppConns = cmp.Or(c.AppConns, 16)

@@ -126,6 +126,15 @@ func startingApp(cell string) http.Handler {
 	})
 }
 
+func leavingApp(cell string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(protocol.HeaderCell, cell)
+		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Connection", "close")
+		writeJSON(w, http.StatusServiceUnavailable, errorBody{"Cell unavailable", "the cell is stopping; nothing was done"})
+	})
+}
+
 func startingInternal(w http.ResponseWriter, _ *http.Request) {
 	writeProblem(w, &protocol.Problem{Code: protocol.CodeSilent, Message: "the instance is starting"})
 }

@@ -40,6 +40,10 @@ func (in *instance) live(ctx context.Context, fail context.CancelCauseFunc, f *f
 	in.stopping.Store(true)
 	announced.Wait()
 	in.log.InfoContext(ctx, "cell leaves", "cell", in.cfg.Cell)
+	// Routers hear that their connections end before these do: first with the answers, then with a refusal. A write
+	// on a connection that is closed under it could not be told from one that was done.
+	rest(background, in.cfg.Grace)
+	f.app.show(leavingApp(in.cfg.Cell))
 	rest(background, in.cfg.Grace)
 	f.app.leave(ctx, in.cfg.DrainTimeout)
 	return ctx.Err()
@@ -54,6 +58,9 @@ func (in *instance) appHandler() http.Handler {
 		in.app.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if in.stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		switch r.URL.Path {
 		case healthPath:
 			in.serveHealth(w, r)

@@ -243,6 +243,26 @@ func TestFence_that_cannot_be_had_opens_the_gates(t *testing.T) {
 	wantStatus(t, "write", a.put(0, "x"), 200)
 }
 
+// The leader, or the machine, may sleep between steps 5 and 6, until the gates have opened by themselves.
+func TestFence_empties_the_gates_once_more(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	m.record()
+	m.do(a, protocol.VerbClose, nil)
+	if _, err := s.peers().Gate(t.Context(), a.InternalAddr(), 0, protocol.GateOrder{Action: protocol.GateOpen}); err != nil {
+		t.Fatal(err)
+	}
+	goOn := a.hold("PUT", 0)
+	if _, err := m.try(a, protocol.VerbFence, nil); protocol.CodeOf(err) != protocol.CodeBusy {
+		t.Errorf("fence over a write in flight: %v", err)
+	}
+	wantStatus(t, "the write that was admitted", goOn(), 200)
+	m.fence()
+	wantFenced(t, "write", a.put(0, "never"))
+}
+
 func TestStop_while_the_database_is_frozen(t *testing.T) {
 	server := testenv.PostgresServer(t)
 	s := newSystemAt(t, server.Database(t))

@@ -90,7 +90,7 @@ func (a *attempt) handover(ctx context.Context) error {
 
 // Step 9. The pause that customers felt ends here.
 func (a *attempt) own(ctx context.Context) error {
-	if _, err := a.atTarget(ctx, protocol.VerbOwn, protocol.Command{FenceNo: a.target.FenceNo}); err != nil {
+	if _, err := a.atTarget(ctx, protocol.VerbOwn, protocol.Command{FenceNo: a.source.FenceNo}); err != nil {
 		return err
 	}
 	if !a.closedAt.IsZero() {

@@ -150,8 +150,14 @@ func (r *Router) leave(ctx context.Context, s *http.Server) {
 }
 
 func (r *Router) server(h http.Handler) *http.Server {
+	ending := http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if r.stopping.Load() { // clients hear that the connection ends before it does
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, q)
+	})
 	return &http.Server{
-		Handler: h, MaxHeaderBytes: r.cfg.MaxHeaderBytes, DisableGeneralOptionsHandler: true,
+		Handler: ending, MaxHeaderBytes: r.cfg.MaxHeaderBytes, DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout: r.cfg.ReadHeader, ReadTimeout: r.cfg.Read, WriteTimeout: r.cfg.Write, IdleTimeout: r.cfg.Idle,
 		ErrorLog: slog.NewLogLogger(r.cfg.Logger.Handler(), slog.LevelDebug),
 	}
