@@ -203,14 +203,19 @@ func (s *system) refuses(cell string, change ...func(*Config)) error {
 // assign gives the cell the partitions, at epoch 1.
 func (r *running) assign(partitions ...placement.Partition) {
 	r.s.t.Helper()
+	a := protocol.Assignment{Cell: r.cfg.Cell, Cluster: r.cluster(), Partitions: partitions, Epoch: 1, Token: 1}
+	if err := r.s.peers().Assign(r.s.t.Context(), r.InternalAddr(), a); err != nil {
+		r.s.t.Fatal(err)
+	}
+}
+
+func (r *running) cluster() string {
+	r.s.t.Helper()
 	cluster, err := r.s.store.Client().Cluster(r.s.t.Context())
 	if err != nil {
 		r.s.t.Fatal(err)
 	}
-	a := protocol.Assignment{Cluster: cluster.ID, Partitions: partitions, Epoch: 1, Token: 1}
-	if err := r.s.peers().Assign(r.s.t.Context(), r.InternalAddr(), a); err != nil {
-		r.s.t.Fatal(err)
-	}
+	return cluster.ID
 }
 
 func (s *system) peers() *protocol.Client { return &protocol.Client{HTTP: s.client, Token: testToken} }

@@ -83,6 +83,9 @@ func (in *instance) postCommand(r *http.Request) (any, error) {
 	if err := readJSON(r, &cmd); err != nil {
 		return nil, err
 	}
+	if err := in.addressed(cmd.Cell); err != nil {
+		return nil, err
+	}
 	verb := protocol.Verb(r.PathValue("verb"))
 	began := time.Now()
 	reply, err := in.command(r.Context(), p, verb, cmd)
@@ -114,7 +117,18 @@ func (in *instance) postAssign(r *http.Request) (any, error) {
 	if err := readJSON(r, &a); err != nil {
 		return nil, err
 	}
+	if err := in.addressed(a.Cell); err != nil {
+		return nil, err
+	}
 	return struct{}{}, in.assign(r.Context(), a)
+}
+
+// addressed refuses what is meant for another cell: this one may have its address by now. "" names nobody.
+func (in *instance) addressed(cell string) error {
+	if cell == "" || cell == in.cfg.Cell {
+		return nil
+	}
+	return &protocol.Problem{Code: protocol.CodeConflict, Message: "this is " + in.cfg.Cell + ", not " + cell}
 }
 
 func (in *instance) postOrder(r *http.Request) (any, error) {

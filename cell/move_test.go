@@ -243,6 +243,21 @@ func TestFence_that_cannot_be_had_opens_the_gates(t *testing.T) {
 	wantStatus(t, "write", a.put(0, "x"), 200)
 }
 
+func TestCommand_for_another_cell_is_refused(t *testing.T) {
+	s := newSystem(t)
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	m := newMove(t, a, b, 0, 2)
+	meant := func(c *protocol.Command) { c.Cell = "cell-b" }
+	if _, err := m.try(a, protocol.VerbRecord, meant); protocol.CodeOf(err) != protocol.CodeConflict || a.row(0).Move != "" {
+		t.Errorf("%v, row %+v", err, a.row(0))
+	}
+	share := protocol.Assignment{Cell: "cell-b", Cluster: a.cluster(), Partitions: []placement.Partition{1}, Epoch: 1, Token: 1}
+	if err := s.peers().Assign(t.Context(), a.InternalAddr(), share); protocol.CodeOf(err) != protocol.CodeConflict || a.row(1).Epoch != 0 {
+		t.Errorf("%v, row %+v", err, a.row(1))
+	}
+}
+
 // The leader, or the machine, may sleep between steps 5 and 6, until the gates have opened by themselves.
 func TestFence_empties_the_gates_once_more(t *testing.T) {
 	s := newSystem(t)

@@ -92,11 +92,11 @@ func (a *attempt) enter(ctx context.Context) error {
 // adopt writes the term's token into both rows and reads them, the target's before the source's: what the target
 // waits for cannot have come true before it began to wait.
 func (a *attempt) adopt(ctx context.Context) error {
-	target, err := a.reach(ctx, "target "+a.mv.To, a.toAddr)
+	target, err := a.reach(ctx, "target", a.mv.To, a.toAddr)
 	if err != nil {
 		return err
 	}
-	source, err := a.reach(ctx, "source "+a.mv.From, a.fromAddr)
+	source, err := a.reach(ctx, "source", a.mv.From, a.fromAddr)
 	if err != nil {
 		return err
 	}
@@ -112,28 +112,28 @@ type found struct {
 }
 
 // reach asks one instance after the other, until one answers.
-func (a *attempt) reach(ctx context.Context, side string, addrs []string) (found, error) {
+func (a *attempt) reach(ctx context.Context, side, cell string, addrs []string) (found, error) {
 	err := errOutOfReach
 	for i, addr := range addrs {
 		var reply protocol.Reply
-		reply, err = a.send(ctx, addr, protocol.VerbAdopt, protocol.Command{})
+		reply, err = a.send(ctx, addr, protocol.VerbAdopt, protocol.Command{Cell: cell})
 		if err == nil {
 			front := append([]string{addr}, addrs[:i]...)
 			return found{row: reply.Row, addrs: append(front, addrs[i+1:]...)}, nil
 		}
 		if protocol.CodeOf(err) == protocol.CodeStale {
-			return found{}, fmt.Errorf("%s: %w: %w", side, errTermOver, err)
+			return found{}, fmt.Errorf("%s %s: %w: %w", side, cell, errTermOver, err)
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return found{}, fmt.Errorf("%s: %w", side, err)
+	return found{}, fmt.Errorf("%s %s: %w", side, cell, err)
 }
 
 // atSource sends a command to the source and takes in the row of its answer.
 func (a *attempt) atSource(ctx context.Context, verb protocol.Verb, cmd protocol.Command) error {
-	cmd.Peer, cmd.PeerAddrs = a.mv.To, a.toAddr
+	cmd.Cell, cmd.Peer, cmd.PeerAddrs = a.mv.From, a.mv.To, a.toAddr
 	reply, err := a.send(ctx, a.fromAddr[0], verb, cmd)
 	if err != nil {
 		return fmt.Errorf("%s at source %s: %w", verb, a.mv.From, err)
@@ -144,7 +144,7 @@ func (a *attempt) atSource(ctx context.Context, verb protocol.Verb, cmd protocol
 
 // atTarget sends a command to the target and takes in the row of its answer.
 func (a *attempt) atTarget(ctx context.Context, verb protocol.Verb, cmd protocol.Command) (protocol.Reply, error) {
-	cmd.Peer, cmd.PeerAddrs = a.mv.From, a.fromAddr
+	cmd.Cell, cmd.Peer, cmd.PeerAddrs = a.mv.To, a.mv.From, a.fromAddr
 	reply, err := a.send(ctx, a.toAddr[0], verb, cmd)
 	if err != nil {
 		return reply, fmt.Errorf("%s at target %s: %w", verb, a.mv.To, err)

@@ -84,6 +84,7 @@ func (t *term) ask(ctx context.Context, cell string, v *cellView) bool {
 			return false
 		}
 		order = protocol.Assignment{
+			Cell:    cell,
 			Cluster: t.cluster.ID, Partitions: unassigned(t.m, cell, v.rows), Epoch: firstEpoch, Token: t.leader.Token,
 		}
 		if len(order.Partitions) == 0 {

@@ -43,6 +43,7 @@ const (
 
 // Assignment gives a cell its share of the first map: rows that never had an owner become owned.
 type Assignment struct {
+	Cell       string                `json:"cell"` // whom it is for; another refuses it
 	Cluster    string                `json:"cluster"`
 	Partitions []placement.Partition `json:"partitions"`
 	Epoch      placement.Epoch       `json:"epoch"`

@@ -49,6 +49,9 @@ type Digest struct {
 
 // Command is what the mover tells a cell about one partition.
 type Command struct {
+	// Cell is whom the command is for. An address may have gone to another cell since it was registered; a cell
+	// refuses what names another.
+	Cell      string          `json:"cell,omitempty"`
 	Move      string          `json:"move"`
 	Epoch     placement.Epoch `json:"epoch"`
 	Token     uint64          `json:"token"`
