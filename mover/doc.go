@@ -80,7 +80,7 @@
 //
 // An attempt at a move ends with the move or with the first thing that goes wrong. Then the move goes back to the
 // queue with a growing, jittered pause, and the worker is free for another: a cell that is away delays its own
-// moves only. Before the point of no return a move that keeps failing is undone, with the reason in its Error; the
+// moves only (those that have begun with it keep their partitions where they are until it is back). Before the point of no return a move that keeps failing is undone, with the reason in its Error; the
 // partition, and its pair of cells, then rest for a growing while. After it, it is tried for ever.
 //
 // A cell that has seen a higher leader's token ends the term at once ([Mover.Run] campaigns again).

@@ -42,7 +42,7 @@ type Config struct {
 	UpstreamIdle    time.Duration  // how long an unused connection to an instance is kept; default 30 s
 	IdlePerInstance int            // unused connections kept per instance; default 128
 	BreakerFailures int            // failures in a row that open an instance's breaker; default 3
-	BreakerPause    time.Duration  // how long an open breaker lets nothing through; default 1 s
+	BreakerPause    time.Duration  // how long an open breaker lets nothing through; default 250 ms
 	AllowedNetworks []netip.Prefix // where instances may be; default forward.PrivateNetworks()
 
 	SaveEvery    time.Duration // the least time between two savings of the view; default 1 s
@@ -68,7 +68,7 @@ func (c Config) withDefaults() Config {
 	c.Write, c.Idle = or(c.Write, time.Minute), or(c.Idle, 2*time.Minute)
 	c.Dial, c.Answer = or(c.Dial, time.Second), or(c.Answer, 10*time.Second)
 	c.UpstreamIdle, c.IdlePerInstance = or(c.UpstreamIdle, 30*time.Second), or(c.IdlePerInstance, 128)
-	c.BreakerFailures, c.BreakerPause = or(c.BreakerFailures, 3), or(c.BreakerPause, time.Second)
+	c.BreakerFailures, c.BreakerPause = or(c.BreakerFailures, 3), or(c.BreakerPause, 250*time.Millisecond)
 	c.SaveEvery, c.ConfirmEvery, c.ReadMap = or(c.SaveEvery, time.Second), or(c.ConfirmEvery, 5*time.Second), or(c.ReadMap, time.Second)
 	c.AdminPatience, c.CustomersPatience = or(c.AdminPatience, 2*time.Second), or(c.CustomersPatience, 500*time.Millisecond)
 	c.Grace, c.Shutdown = or(c.Grace, 200*time.Millisecond), or(c.Shutdown, 11*time.Second)

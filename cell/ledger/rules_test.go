@@ -3,7 +3,10 @@ package ledger
 import (
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/internal/testenv"
 	"github.com/cellway/cellway/placement"
 )
 
@@ -204,6 +207,37 @@ func TestRule5TheMarkerDecidesNothing(t *testing.T) {
 	_, err := s.source.app.Exec(t.Context(), update, key)
 	if sqlState(err) != SQLFenced {
 		t.Fatalf("without a marker the row is open: %v", err)
+	}
+}
+
+func TestRule6TheMarkerGoesWithTheFencing(t *testing.T) {
+	s := newStage(t, false)
+	cmd := command("m1", 2)
+	cmd.FenceMS = 60_000
+	s.begin(t, cmd)
+	if err := s.source.SetClosing(t.Context(), s.p, cmd, maxFence); err != nil {
+		t.Fatal(err)
+	}
+	do(t, s.source.Fence, s.p, cmd)
+	if n := one[int](t, s.source.platform, `SELECT count(*) FROM `+s.source.table("cellway_closing")); n != 0 {
+		t.Errorf("%d markers are left", n)
+	}
+}
+
+func TestRule13StepsCommitDurablyWhateverTheRoleSays(t *testing.T) {
+	c := newCell(t, testenv.Postgres(t), "cell-a")
+	role := pgx.Identifier{one[string](t, c.platform, `SELECT current_user`)}.Sanitize()
+	exec(t, c.admin, `ALTER ROLE `+role+` SET synchronous_commit = off`)
+	lazy := connect(t, c.migrate.URL)
+	if got := one[string](t, lazy, `SHOW synchronous_commit`); got != "off" {
+		t.Fatalf("the role's setting is %s: the test proves nothing", got)
+	}
+	var got string
+	err := open(t, lazy, "cell-a").inStep(t.Context(), 0, func(tx pgx.Tx) error {
+		return tx.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&got)
+	})
+	if err != nil || got != "on" {
+		t.Errorf("synchronous_commit is %q in a step, %v", got, err)
 	}
 }
 
