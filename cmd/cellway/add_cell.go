@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,15 +29,24 @@ func newAddCell() *cobra.Command {
 				return err
 			}
 			name := args[0]
-			fmt.Fprintf(cmd.OutOrStdout(), "starting %s\n", name)
-			if err := system.AddCell(cmd.Context(), name, weight); err != nil {
+			err = system.AddCell(cmd.Context(), name, weight)
+			switch {
+			case errors.Is(err, dev.ErrExists):
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is there already: showing what is on its way\n", name)
+			case err != nil:
 				return fmt.Errorf("add %s: %w", name, err)
+			default:
+				fmt.Fprintf(cmd.OutOrStdout(), "%s runs\n", name)
 			}
 			if err := readmit(cmd.Context(), c, name); err != nil {
 				return err
 			}
+			began := time.Now()
 			arrived := func(ctx context.Context) (bool, error) {
 				cell, err := c.cell(ctx, name)
+				if err == nil && cell.silent() && time.Since(began) > silentFor {
+					err = errSilent(name)
+				}
 				return cell.Partitions > 0 && cell.Status == "active", err
 			}
 			if err := watchRebalance(cmd.Context(), c, cmd.OutOrStdout(), name+" joins", arrived); err != nil {

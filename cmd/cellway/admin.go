@@ -158,13 +158,13 @@ type (
 		Problem       string   `json:"problem"`
 	}
 	locateReply struct {
-		CustomerID string `json:"customer_id"`
-		Partition  int    `json:"partition"`
-		CellID     string `json:"cell_id"`
-		Epoch      uint64 `json:"epoch"`
-		Pinned     bool   `json:"pinned"`
-		RingCellID string `json:"ring_cell_id"`
-		MovingTo   string `json:"moving_to"`
+		CustomerID string  `json:"customer_id"`
+		Partition  int     `json:"partition"`
+		CellID     string  `json:"cell_id"`
+		Epoch      uint64  `json:"epoch"`
+		Pinned     bool    `json:"pinned"`
+		RingCellID string  `json:"ring_cell_id"`
+		MovingTo   *string `json:"moving_to"`
 	}
 	mapReply struct {
 		Epoch      uint64         `json:"epoch"`

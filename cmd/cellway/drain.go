@@ -4,23 +4,30 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
 func newDrain() *cobra.Command {
 	return newCellOrder("drain", "Move everything off a cell, so that it can leave",
-		func(cell cellInfo, _ mapReply) bool { return cell.Partitions == 0 })
+		func(cell cellInfo) (bool, error) { return cell.Partitions == 0, nil })
 }
 
 func newUndrain() *cobra.Command {
 	return newCellOrder("undrain", "Let a draining, drained or removed cell have its share again",
-		func(cell cellInfo, m mapReply) bool { return cell.Partitions > 0 || m.Partitions == 0 })
+		func(cell cellInfo) (bool, error) {
+			if cell.silent() {
+				return false, errSilent(cell.ID)
+			}
+			return cell.Partitions > 0, nil
+		})
 }
 
 // newCellOrder is a command that asks for something about one cell and shows the rebalance to its end. It ends
 // well only when done says that the cell is as asked.
-func newCellOrder(verb, short string, done func(cellInfo, mapReply) bool) *cobra.Command {
+func newCellOrder(verb, short string, done func(cellInfo) (bool, error)) *cobra.Command {
 	var admin adminFlags
 	cmd := &cobra.Command{
 		Use: verb + " CELL", Short: short, GroupID: "operate", Args: cobra.ExactArgs(1),
@@ -43,11 +50,22 @@ func newCellOrder(verb, short string, done func(cellInfo, mapReply) bool) *cobra
 	return cmd
 }
 
-func settledCell(ctx context.Context, c *adminClient, name string, done func(cellInfo, mapReply) bool) (bool, error) {
-	var m mapReply
-	if err := c.call(ctx, http.MethodGet, "/admin/map", &m); err != nil {
+func settledCell(ctx context.Context, c *adminClient, name string, done func(cellInfo) (bool, error)) (bool, error) {
+	cell, err := c.cell(ctx, name)
+	if err != nil {
 		return false, err
 	}
-	cell, err := c.cell(ctx, name)
-	return err == nil && done(cell, m), err
+	return done(cell)
+}
+
+// silentFor is how long a cell that was just started may take to show in the registry.
+const silentFor = 20 * time.Second
+
+// silent: the cell owns nothing, and nobody is there to own more.
+func (c cellInfo) silent() bool {
+	return c.Partitions == 0 && !slices.ContainsFunc(c.Instances, func(in instanceInfo) bool { return in.Healthy })
+}
+
+func errSilent(name string) error {
+	return fmt.Errorf("%[1]s has no healthy instance: it gets its share when it runs (make restart NAME=%[1]s, or make add-cell NAME=%[1]s if it was removed)", name)
 }

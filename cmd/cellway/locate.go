@@ -17,6 +17,9 @@ func newLocate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "locate CUSTOMER_ID", Short: "Say which cell holds a customer", GroupID: "operate", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
 			id, err := routekey.Parse(args[0])
 			if err != nil {
 				return err
@@ -39,9 +42,9 @@ func newLocate() *cobra.Command {
 
 func writeLocation(w io.Writer, l locateReply) {
 	fmt.Fprintln(w, "CUSTOMER\tPARTITION\tCELL\tEPOCH\tPINNED\tRING PROPOSES\tMOVING TO")
-	moving := l.MovingTo
-	if moving == "" {
-		moving = "-"
+	moving := "-"
+	if l.MovingTo != nil {
+		moving = *l.MovingTo
 	}
 	fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%v\t%s\t%s\n", l.CustomerID, l.Partition, l.CellID, l.Epoch, l.Pinned, l.RingCellID, moving)
 }

@@ -40,7 +40,7 @@ func watchRebalance(ctx context.Context, c *adminClient, out io.Writer, title st
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("stopped watching; the rebalance goes on: %w", context.Cause(ctx))
+			return fmt.Errorf("stopped watching; what was asked for goes on (make status shows it): %w", context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}
@@ -72,17 +72,31 @@ func (p *progress) update(r rebalanceReply) {
 	changed := r.Running != p.last.Running || r.Problem != p.last.Problem
 	p.last = r
 	if p.bar != nil {
+		if !r.Running {
+			return
+		}
 		p.bar.SetTotal(int64(r.Total), false)
 		p.bar.SetCurrent(int64(r.Done))
 		return
 	}
 	if changed || time.Since(p.said) >= progressLine {
 		p.said = time.Now()
-		fmt.Fprintf(p.out, "%s: %d of %d partitions%s\n", p.title, r.Done, r.Total, p.rest())
+		fmt.Fprintf(p.out, "%s: %s\n", p.title, p.line())
 	}
 }
 
+// line is the progress in words. While nothing runs the figures are those of an earlier rebalance.
+func (p *progress) line() string {
+	if !p.last.Running {
+		return "waiting for it to begin"
+	}
+	return fmt.Sprintf("%d of %d partitions%s", p.last.Done, p.last.Total, p.rest())
+}
+
 func (p *progress) rest() string {
+	if !p.last.Running {
+		return ""
+	}
 	s := fmt.Sprintf(", %.0f rows/s", p.last.RowsPerSecond)
 	if p.last.Running && p.last.ETASeconds != nil {
 		s += fmt.Sprintf(", %.0f s left", *p.last.ETASeconds)

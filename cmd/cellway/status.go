@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 
@@ -17,6 +19,7 @@ type systemStatus struct {
 	Map       mapReply       `json:"map"`
 	Cells     []cellInfo     `json:"cells"`
 	Rebalance rebalanceReply `json:"rebalance"`
+	Problem   string         `json:"problem,omitempty"` // why only the map is known
 }
 
 func newStatus() *cobra.Command {
@@ -25,6 +28,9 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show cells, map and rebalance", GroupID: "operate", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
 			c, err := admin.client(cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -41,24 +47,38 @@ func newStatus() *cobra.Command {
 	return cmd
 }
 
+// readStatus asks the router. The map it has by itself; cells and rebalance it takes from the registry, which may be away.
 func readStatus(ctx context.Context, c *adminClient) (systemStatus, error) {
 	var s systemStatus
 	var cells cellsReply
 	if err := c.call(ctx, http.MethodGet, "/admin/map", &s.Map); err != nil {
 		return s, err
 	}
-	if err := c.call(ctx, http.MethodGet, "/admin/cells", &cells); err != nil {
-		return s, err
+	err := c.try(ctx, http.MethodGet, "/admin/cells", &cells)
+	if err == nil {
+		err = c.try(ctx, http.MethodGet, "/admin/rebalance", &s.Rebalance)
+	}
+	if err != nil {
+		s.Problem = err.Error()
 	}
 	s.Cells = cells.Cells
-	return s, c.call(ctx, http.MethodGet, "/admin/rebalance", &s.Rebalance)
+	return s, nil
 }
 
 func writeStatus(w io.Writer, s systemStatus) {
 	fmt.Fprintf(w, "map: epoch %d, %d partitions, from %s, %.0f s old\n", s.Map.Epoch, s.Map.Partitions, s.Map.Source, s.Map.AgeSeconds)
-	if s.Rebalance.Running {
-		fmt.Fprintf(w, "rebalance: running, %d of %d moves done %s\n", s.Rebalance.Done, s.Rebalance.Total, s.Rebalance.Problem)
-	} else {
+	switch {
+	case s.Problem != "":
+		fmt.Fprintf(w, "nothing else is known: %s\nCELL\tPARTITIONS\n", s.Problem)
+		for _, cell := range slices.Sorted(maps.Keys(s.Map.Owners)) {
+			fmt.Fprintf(w, "%s\t%d\n", cell, s.Map.Owners[cell])
+		}
+		return
+	case s.Rebalance.Running && s.Rebalance.Problem != "":
+		fmt.Fprintf(w, "rebalance: running, %d of %d moves done; waiting: %s\n", s.Rebalance.Done, s.Rebalance.Total, s.Rebalance.Problem)
+	case s.Rebalance.Running:
+		fmt.Fprintf(w, "rebalance: running, %d of %d moves done\n", s.Rebalance.Done, s.Rebalance.Total)
+	default:
 		fmt.Fprintln(w, "rebalance: none running")
 	}
 	writeCells(w, s.Cells)
@@ -96,6 +116,13 @@ func outputFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
 }
 
+func checkOutput(output string) error {
+	if output != "table" && output != "json" {
+		return fmt.Errorf("--output %q: use table or json", output)
+	}
+	return nil
+}
+
 // printAs prints v as JSON, or what table writes, its tabs aligned.
 func printAs(w io.Writer, output string, v any, table func(io.Writer)) error {
 	switch output {
@@ -108,5 +135,5 @@ func printAs(w io.Writer, output string, v any, table func(io.Writer)) error {
 		table(tabs)
 		return tabs.Flush()
 	}
-	return fmt.Errorf("--output %q: use table or json", output)
+	return checkOutput(output)
 }

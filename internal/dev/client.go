@@ -68,6 +68,9 @@ func (c *Client) send(ctx context.Context, method, path string, o order) error {
 	req.Close = true
 	req.Header.Set("Authorization", "Bearer "+c.control.Token)
 	resp, err := http.DefaultClient.Do(req)
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped waiting; what was asked for may still be done (make status shows it): %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return fmt.Errorf("%w under %s, or it does not answer: %w", ErrNotRunning, c.dir, err)
 	}
@@ -79,5 +82,20 @@ func (c *Client) send(ctx context.Context, method, path string, o order) error {
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)
 	}
-	return errors.New(strings.TrimSpace(string(message)))
+	said := strings.TrimSpace(string(message))
+	if resp.StatusCode == http.StatusConflict {
+		return &refusal{said, ErrExists}
+	}
+	return errors.New(said)
 }
+
+// refusal is the supervisor's sentence, which errors.Is knows by its kind.
+type refusal struct {
+	said string
+	kind error
+}
+
+func (r *refusal) Error() string { return r.said }
+
+// Unwrap gives the kind.
+func (r *refusal) Unwrap() error { return r.kind }

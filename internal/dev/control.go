@@ -94,7 +94,11 @@ func (s *supervisor) handle(system context.Context, do func(context.Context, ord
 		defer done()
 		ctx, cancel := context.WithTimeout(system, orderLimit)
 		defer cancel()
-		if err := do(ctx, o); err != nil {
+		err = do(ctx, o)
+		switch {
+		case errors.Is(err, ErrExists):
+			http.Error(w, err.Error(), http.StatusConflict)
+		case err != nil:
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		}
 	}

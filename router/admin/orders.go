@@ -21,10 +21,11 @@ var (
 
 // mayDrain says whether the cell may be asked to own nothing: there must be another to take its customers.
 func (w world) mayDrain(name string) error {
-	if _, known := w.cell(name); !known {
+	c, known := w.cell(name)
+	healthy := w.healthy()
+	if !known || c.Removed && !healthy[name] && w.owned(name) == 0 {
 		return registry.ErrNotFound
 	}
-	healthy := w.healthy()
 	for _, c := range w.cells {
 		if c.Name != name && !c.Draining && !c.Removed && (healthy[c.Name] || w.owned(c.Name) > 0) {
 			return nil
