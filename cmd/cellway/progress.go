@@ -31,13 +31,13 @@ func watchRebalance(ctx context.Context, c *adminClient, out io.Writer, title st
 		if err := c.call(ctx, http.MethodGet, "/admin/rebalance", &r); err != nil {
 			return err
 		}
-		show.update(r)
 		if !r.Running {
 			ok, err := done(ctx)
 			if err != nil || ok {
 				return err
 			}
 		}
+		show.update(r)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("stopped watching; what was asked for goes on (make status shows it): %w", context.Cause(ctx))
