@@ -10,6 +10,7 @@ import (
 
 	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/internal/testenv"
+	"github.com/cellway/cellway/internal/testgroup"
 )
 
 const update = `UPDATE people SET name = 'Eve' WHERE person = $1`
@@ -106,7 +107,7 @@ func TestASavepointRolledBackGivesTheLockBackAndTheNextWriteIsRefused(t *testing
 func TestTheApplicationsRoleInPsqlIsFencedAndHasNothingOfThePlatforms(t *testing.T) {
 	psql, err := osexec.LookPath("psql")
 	if err != nil {
-		t.Skip("psql is not on this machine: the same statements run through pgx in TestNoStatementGetsPastTheFence")
+		testgroup.NotRun(t, "the fence as psql meets it", err) // through pgx it is met in TestNoStatementGetsPastTheFence
 	}
 	c := newCell(t, testenv.Postgres(t), "cell-a")
 	c.assignAll(t)
