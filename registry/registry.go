@@ -189,8 +189,7 @@ type Journal interface {
 	Rebalance(ctx context.Context) (Rebalance, error)
 	// PutRebalance stores the progress.
 	PutRebalance(ctx context.Context, term Term, r Rebalance) error
-	// RequestRebalance asks the leader to look again now; who and when, for the log. WatchRequests-free: the
-	// leader polls Requests.
+	// RequestRebalance asks the leader to look again now. The leader polls Requests; who asked is for the log.
 	RequestRebalance(ctx context.Context, who string) error
 	// Requests returns a number that rises with every RequestRebalance.
 	Requests(ctx context.Context) (uint64, error)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +29,6 @@ type Load struct {
 type Stats struct {
 	Operations int
 	ByStatus   map[int]int    // 0: no answer
-	ByCell     map[string]int // answers by the cell that gave them
 	Failed     map[string]int // 5xx and no answer, by the cell that owned the customer when last seen
 	Wrong      []string       // answers that the request did not deserve, wrong values, at most 50
 	Longest    time.Duration
@@ -47,7 +45,7 @@ func NewLoad(url string, m *Model) *Load {
 }
 
 func newStats() Stats {
-	return Stats{ByStatus: map[int]int{}, ByCell: map[string]int{}, Failed: map[string]int{}}
+	return Stats{ByStatus: map[int]int{}, Failed: map[string]int{}}
 }
 
 // Take returns what was seen since the last Take.
@@ -201,7 +199,6 @@ func (l *Load) do(ctx context.Context, method string, c *Customer, body string, 
 	l.stats.Longest = max(l.stats.Longest, took)
 	id, cell := c.id, c.cell
 	if answered != "" {
-		l.stats.ByCell[answered]++
 		c.cell = answered
 	}
 	switch {
@@ -256,14 +253,4 @@ func outcome(status, success int) Outcome {
 	default:
 		return OutcomeNotDone
 	}
-}
-
-// FailedCells lists whose customers saw a failure.
-func (s Stats) FailedCells() []string {
-	var out []string
-	for cell := range s.Failed {
-		out = append(out, cell)
-	}
-	sort.Strings(out)
-	return out
 }
