@@ -8,30 +8,28 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cellway/cellway/internal/dev"
 )
 
 func newAddCell() *cobra.Command {
 	var admin adminFlags
-	var dir string
+	var where systemFlags
 	var weight int
 	cmd := &cobra.Command{
 		Use: "add-cell CELL", Short: "Add a cell to the system on this machine and show its share arriving", GroupID: "system",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			system, err := dev.NewClient(dir)
+			system, err := where.find(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			c, err := admin.client(cmd.ErrOrStderr())
+			c, err := admin.client(cmd.Context(), system, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			name := args[0]
 			err = system.AddCell(cmd.Context(), name, weight)
 			switch {
-			case errors.Is(err, dev.ErrExists):
+			case exists(err):
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is there already: showing what is on its way\n", name)
 			case err != nil:
 				return fmt.Errorf("add %s: %w", name, err)
@@ -56,7 +54,7 @@ func newAddCell() *cobra.Command {
 		},
 	}
 	admin.register(cmd.Flags())
-	stateFlag(cmd.Flags(), &dir)
+	where.register(cmd.Flags())
 	cmd.Flags().IntVar(&weight, "weight", 1, "the cell's capacity relative to the others'")
 	return cmd
 }

@@ -41,13 +41,19 @@ func (f *adminFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.tokenFile, "admin-token-file", "", "file with the admin token; needed where the admin listener is not on loopback")
 }
 
-func (f *adminFlags) client(say io.Writer) (*adminClient, error) {
-	c := &adminClient{base: "http://" + f.addr, say: say, http: &http.Client{Timeout: adminTimeout}}
-	if f.tokenFile == "" {
-		return c, nil
+// client speaks to the admin listener. Its token is that of the file, or of the system that sys is, where that has one;
+// sys may be nil.
+func (f *adminFlags) client(ctx context.Context, sys system, say io.Writer) (c *adminClient, err error) {
+	c = &adminClient{base: "http://" + f.addr, say: say, http: &http.Client{Timeout: adminTimeout}}
+	keeper, keepsToken := sys.(interface {
+		AdminToken(ctx context.Context) (string, error)
+	})
+	switch {
+	case f.tokenFile != "":
+		c.token, err = secret("admin-token-file", f.tokenFile)
+	case keepsToken:
+		c.token, err = keeper.AdminToken(ctx)
 	}
-	token, err := secret("admin-token-file", f.tokenFile)
-	c.token = token
 	return c, err
 }
 

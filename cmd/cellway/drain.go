@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cellway/cellway/internal/dev"
 )
 
 func newDrain() *cobra.Command {
@@ -29,10 +32,11 @@ func newUndrain() *cobra.Command {
 // well only when done says that the cell is as asked.
 func newCellOrder(verb, short string, done func(cellInfo) (bool, error)) *cobra.Command {
 	var admin adminFlags
+	var where systemFlags
 	cmd := &cobra.Command{
 		Use: verb + " CELL", Short: short, GroupID: "operate", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := admin.client(cmd.ErrOrStderr())
+			c, err := orderClient(cmd, &admin, &where)
 			if err != nil {
 				return err
 			}
@@ -47,7 +51,21 @@ func newCellOrder(verb, short string, done func(cellInfo) (bool, error)) *cobra.
 		},
 	}
 	admin.register(cmd.Flags())
+	where.register(cmd.Flags())
 	return cmd
+}
+
+// orderClient speaks to the admin listener of the system that runs here, or, where none does or a token is given, of
+// whatever answers at the address.
+func orderClient(cmd *cobra.Command, admin *adminFlags, where *systemFlags) (*adminClient, error) {
+	if admin.tokenFile != "" {
+		return admin.client(cmd.Context(), nil, cmd.ErrOrStderr())
+	}
+	sys, err := where.find(cmd.Context(), cmd.ErrOrStderr())
+	if err != nil && (where.kind != "" || !errors.Is(err, dev.ErrNotRunning)) {
+		return nil, err
+	}
+	return admin.client(cmd.Context(), sys, cmd.ErrOrStderr())
 }
 
 func settledCell(ctx context.Context, c *adminClient, name string, done func(cellInfo) (bool, error)) (bool, error) {

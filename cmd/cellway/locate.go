@@ -24,7 +24,7 @@ func newLocate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := admin.client(cmd.ErrOrStderr())
+			c, err := admin.client(cmd.Context(), nil, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

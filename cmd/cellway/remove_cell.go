@@ -5,24 +5,22 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cellway/cellway/internal/dev"
 )
 
 func newRemoveCell() *cobra.Command {
 	var admin adminFlags
-	var dir string
+	var where systemFlags
 	cmd := &cobra.Command{
 		Use: "remove-cell CELL", Short: "Stop and forget a drained cell of the system on this machine", GroupID: "system",
 		Long: `Stops and forgets a cell that owns nothing: drain it first. Its schema stays in the database; a cell that is added under
 the same name later uses it again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			system, err := dev.NewClient(dir)
+			system, err := where.find(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			c, err := admin.client(cmd.ErrOrStderr())
+			c, err := admin.client(cmd.Context(), system, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -37,6 +35,6 @@ the same name later uses it again.`,
 		},
 	}
 	admin.register(cmd.Flags())
-	stateFlag(cmd.Flags(), &dir)
+	where.register(cmd.Flags())
 	return cmd
 }

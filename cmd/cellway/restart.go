@@ -4,18 +4,16 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cellway/cellway/internal/dev"
 )
 
 func newRestart() *cobra.Command {
-	var dir string
+	var where systemFlags
 	cmd := &cobra.Command{
 		Use: "restart NAME", Short: "Restart a part of the system on this machine, dead or alive", GroupID: "system",
 		Long: "Restarts mover-1, cell-a, router, consul, postgres, or any other part; returns when it is ready.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			system, err := dev.NewClient(dir)
+			system, err := where.find(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -26,6 +24,6 @@ func newRestart() *cobra.Command {
 			return err
 		},
 	}
-	stateFlag(cmd.Flags(), &dir)
+	where.register(cmd.Flags())
 	return cmd
 }

@@ -34,14 +34,14 @@ Every flag can also be given by the environment: --consul-addr is CELLWAY_CONSUL
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd.Flags()) },
 	}
 	root.AddGroup(
-		&cobra.Group{ID: "system", Title: "The system on this machine:"},
+		&cobra.Group{ID: "system", Title: "The system on this machine, as processes (dev) or in containers (up):"},
 		&cobra.Group{ID: "operate", Title: "Operating a running system:"},
 		&cobra.Group{ID: "role", Title: "The roles, one process each:"},
 	)
 	root.AddCommand(
-		newDev(), newAddCell(), newRemoveCell(), newRestart(),
+		newDev(), newUp(), newDown(), newLogs(), newAddCell(), newRemoveCell(), newRestart(),
 		newStatus(), newLocate(), newDrain(), newUndrain(),
-		newRouter(), newCell(), newMover(), newVersion(),
+		newRouter(), newCell(), newMover(), newSetup(), newHealthcheck(), newVersion(),
 	)
 	return root
 }

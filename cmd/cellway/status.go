@@ -31,7 +31,7 @@ func newStatus() *cobra.Command {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			c, err := admin.client(cmd.ErrOrStderr())
+			c, err := admin.client(cmd.Context(), nil, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

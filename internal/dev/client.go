@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // ErrNotRunning is returned when no system runs under the state directory.
@@ -37,6 +38,30 @@ func NewClient(stateDir string) (*Client, error) {
 		return nil, fmt.Errorf("find the running system: %w", err)
 	}
 	return c, json.Unmarshal(raw, &c.control)
+}
+
+// answerIn bounds the question whether a supervisor is there.
+const answerIn = 2 * time.Second
+
+// Answers returns nil if the supervisor is there: one that was killed leaves its file behind. ErrNotRunning if not.
+func (c *Client) Answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.control.URL+"/", nil)
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	req.Header.Set("Authorization", "Bearer "+c.control.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w under %s: %w", ErrNotRunning, c.dir, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("%w under %s: somebody else listens at %s", ErrNotRunning, c.dir, c.control.URL)
+	}
+	return nil
 }
 
 // Restart restarts a part of the system and returns when it is ready.

@@ -1,0 +1,28 @@
+# A mover alone writes map, journal and progress, and holds the lock. What cells and operators say it only reads.
+key_prefix "@prefix@/" {
+  policy = "read"
+}
+key "@prefix@/map" {
+  policy = "write"
+}
+key "@prefix@/epoch" {
+  policy = "write"
+}
+key_prefix "@prefix@/moves/" {
+  policy = "write"
+}
+key "@prefix@/rebalance" {
+  policy = "write"
+}
+key "@prefix@/leader" {
+  policy = "write"
+}
+session_prefix "" {
+  policy = "write"
+}
+service "@service@" {
+  policy = "read"
+}
+node_prefix "" {
+  policy = "read"
+}

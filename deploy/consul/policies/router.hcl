@@ -1,0 +1,16 @@
+# A router reads all of the cluster's keys, and keeps what operators ask of it: drains and removals, and requests.
+key_prefix "@prefix@/" {
+  policy = "read"
+}
+key_prefix "@prefix@/cells/" {
+  policy = "write"
+}
+key "@prefix@/requests/rebalance" {
+  policy = "write"
+}
+service "@service@" {
+  policy = "read"
+}
+node_prefix "" {
+  policy = "read"
+}

@@ -1,0 +1,93 @@
+package compose
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// model is what of a resolved compose file is needed here. What is not needed stays as it is.
+type model struct {
+	Services map[string]map[string]any `json:"services"`
+	Networks map[string]any            `json:"networks,omitempty"`
+	Volumes  map[string]any            `json:"volumes,omitempty"`
+}
+
+// resolve returns the project with all variables, defaults and overrides put in, removed cells included.
+func (p *Project) resolve(ctx context.Context) (model, error) {
+	var m model
+	args, err := p.arguments("--profile", removedProfile, "config", "--format", "json")
+	if err != nil {
+		return m, err
+	}
+	text, err := ask(ctx, args...)
+	if err != nil {
+		return m, fmt.Errorf("read the project: %w", err)
+	}
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return m, fmt.Errorf("read the project: %w", err)
+	}
+	return m, nil
+}
+
+// cells names the services that are cells: those that run `cellway cell`.
+func (m model) cells() []string {
+	var names []string
+	for name, service := range m.Services {
+		if command, ok := service["command"].([]any); ok && len(command) == 1 && command[0] == "cell" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// parts names the services that are there for a cell: itself, and those named after it ("cell-a-setup").
+func (m model) parts(cell string) []string {
+	var names []string
+	for name := range m.Services {
+		if name == cell || strings.HasPrefix(name, cell+"-") && !slices.Contains(m.cells(), name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// copyCell returns what the project needs for one more cell: everything that bears the name of the cell from, under the
+// name of the cell to.
+func (m model) copyCell(from, to string, weight int) (model, error) {
+	own := model{Services: map[string]map[string]any{}, Networks: map[string]any{}, Volumes: map[string]any{}}
+	for _, name := range m.parts(from) {
+		own.Services[name] = m.Services[name]
+	}
+	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(from) + `\b`)
+	for name, volume := range m.Volumes {
+		if word.MatchString(name) {
+			own.Volumes[name] = volume
+		}
+	}
+	for name, network := range m.Networks {
+		if word.MatchString(name) {
+			own.Networks[name] = network
+		}
+	}
+	raw, err := json.Marshal(own)
+	if err != nil {
+		return model{}, fmt.Errorf("copy %s: %w", from, err)
+	}
+	var copied model
+	if err := json.Unmarshal(word.ReplaceAll(raw, []byte(to)), &copied); err != nil {
+		return model{}, fmt.Errorf("copy %s: %w", from, err)
+	}
+	environment, ok := copied.Services[to]["environment"].(map[string]any)
+	if !ok {
+		return model{}, fmt.Errorf("copy %s: it has no environment", from)
+	}
+	environment["CELLWAY_WEIGHT"] = strconv.Itoa(weight)
+	return copied, nil
+}
