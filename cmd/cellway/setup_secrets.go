@@ -88,7 +88,7 @@ func (f secretFolders) fillConsul() error {
 	if err != nil {
 		return err
 	}
-	gossip, err := secretfile.Keep(f.consul, fileGossip, secretfile.GossipKey)
+	gossip, err := secretfile.Keep(f.setup, fileGossip, secretfile.GossipKey)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ const (
 
 // cellFiles lists the files of added and removed cells.
 func (p *Project) cellFiles() ([]string, error) {
+	if p.State == "" {
+		return nil, nil
+	}
 	files, err := filepath.Glob(filepath.Join(p.State, "*"+cellFileExt))
 	if err != nil {
 		return nil, fmt.Errorf("list added cells: %w", err)
@@ -106,6 +109,46 @@ func (p *Project) RemoveCell(ctx context.Context, name string) error {
 		removed.Services[part] = map[string]any{"profiles": []string{removedProfile}}
 	}
 	return p.keep(name, removed)
+}
+
+// refresh makes the copies again, so that added cells follow the project's files when these change.
+func (p *Project) refresh(ctx context.Context) error {
+	files, err := p.cellFiles()
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	plain := *p
+	plain.State = "" // without any cell's file
+	m, err := plain.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, file := range files {
+		problems = append(problems, p.refreshCell(m, file))
+	}
+	return errors.Join(problems...)
+}
+
+func (p *Project) refreshCell(m model, file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read added cell: %w", err)
+	}
+	var kept model
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return fmt.Errorf("read added cell %s: %w", file, err)
+	}
+	cells := kept.cells()
+	base := m.cells()
+	if len(cells) != 1 || len(base) == 0 || slices.Contains(base, cells[0]) {
+		return nil // a removed cell of the project's own
+	}
+	weight, err := kept.weight(cells[0])
+	if err != nil {
+		return fmt.Errorf("read added cell %s: %w", file, err)
+	}
+	return p.keepCopy(m, base[0], cells[0], weight)
 }
 
 // keep writes a cell's file in one step.

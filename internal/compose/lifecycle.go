@@ -17,6 +17,9 @@ func (p *Project) Up(ctx context.Context) error {
 	if _, err := ask(ctx, "compose", "version", "--short"); err != nil {
 		return fmt.Errorf("%w (the compose plugin, version 2, is needed)", err)
 	}
+	if err := p.refresh(ctx); err != nil {
+		return err
+	}
 	err := p.run(ctx, startFor, "up", "--detach", "--build", "--wait")
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(p.Out, "not everything is healthy; what runs, and the last lines of each log:")

@@ -88,6 +88,20 @@ func (m model) copyCell(from, to string, weight int) (model, error) {
 	if !ok {
 		return model{}, fmt.Errorf("copy %s: it has no environment", from)
 	}
-	environment["CELLWAY_WEIGHT"] = strconv.Itoa(weight)
+	environment[weightVariable] = strconv.Itoa(weight)
 	return copied, nil
+}
+
+// weightVariable is the cell's weight in its environment.
+const weightVariable = "CELLWAY_WEIGHT"
+
+// weight of a cell that was made by copyCell.
+func (m model) weight(cell string) (int, error) {
+	environment, _ := m.Services[cell]["environment"].(map[string]any)
+	text, _ := environment[weightVariable].(string)
+	weight, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s of %s: %w", weightVariable, cell, err)
+	}
+	return weight, nil
 }
