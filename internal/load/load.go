@@ -57,13 +57,15 @@ func (l *Load) Fill(ctx context.Context, prefix string, count, workers int) erro
 }
 
 // Run writes and reads until ctx is done: per worker, over its share of the customers named prefix-..., a change,
-// a read, and now and then a creation and a deletion.
+// a read, and now and then a creation and a deletion. A share is no other worker's, whatever the numbers: else one
+// would see what another has just done.
 func (l *Load) Run(ctx context.Context, prefix string, count, workers int) {
 	var wg sync.WaitGroup
-	for w := range workers {
+	for w := range min(workers, count) {
+		share := (count - w + workers - 1) / workers
 		wg.Go(func() {
-			for i := w; ctx.Err() == nil; i += workers {
-				l.turn(ctx, l.Model.Customer(ID(prefix, i%count)), i)
+			for turn := 0; ctx.Err() == nil; turn++ {
+				l.turn(ctx, l.Model.Customer(ID(prefix, w+turn%share*workers)), w+turn*workers)
 			}
 		})
 	}
