@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -109,6 +110,9 @@ func (r *report) write(out io.Writer) {
 	}
 	fmt.Fprintf(w, "moved\t%s%s; the ideal is %s\n", r.share(r.moved), elsewhere, r.share(r.ideal))
 	fmt.Fprintf(w, "operations\t%d: %s\n", r.seen.Operations, byStatus(r.seen.ByStatus))
+	if n := r.seen.ByStatus[http.StatusNotFound] - r.seen.Errors[http.StatusNotFound]; n > 0 {
+		fmt.Fprintf(w, "\t(the client deletes some customers: 404 was right %d times)\n", n)
+	}
 	fmt.Fprintf(w, "errors\t%d%s\n", r.seen.ErrorCount(), r.errors())
 	fmt.Fprintf(w, "longest pause\t%s ms for a client (half of all answers came within %s ms, 99 %% within %s ms)\n",
 		millis(r.seen.Longest), millis(r.seen.Percentile(50)), millis(r.seen.Percentile(99)))
