@@ -2,10 +2,11 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-system lint build add-cell drain-cell undrain-cell remove-cell restart status bench clean tools-postgres
+.PHONY: help run test test-system lint build add-cell drain-cell undrain-cell remove-cell restart status demo bench clean tools-postgres
 
 NAME ?=
 WEIGHT ?= 1
+CUSTOMERS ?= 20000
 GO ?= go
 BIN := bin/cellway
 need_name = @test -n "$(NAME)" || { echo "make $@: which one? Say it as NAME=$(1)" >&2; exit 2; }
@@ -49,6 +50,9 @@ restart: build ## Restart a part of the running system, dead or alive: NAME=move
 
 status: build ## Show cells, map and rebalance of the running system
 	@exec $(BIN) status
+
+demo: build ## Add a cell under load and report what moved and what customers saw: [NAME=cell-d] [CUSTOMERS=20000]
+	@exec $(BIN) demo --customers "$(CUSTOMERS)" $(if $(NAME),--cell "$(NAME)")
 
 test: build tools-postgres ## Run every test: unit, integration with real Postgres and Consul, and the whole system
 	@tools/test

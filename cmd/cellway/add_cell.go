@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -18,36 +19,15 @@ func newAddCell() *cobra.Command {
 		Use: "add-cell CELL", Short: "Add a cell to the system on this machine and show its share arriving", GroupID: "system",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			system, err := where.find(cmd.Context(), cmd.ErrOrStderr())
+			sys, err := where.find(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			c, err := admin.client(cmd.Context(), system, cmd.ErrOrStderr())
+			c, err := admin.client(cmd.Context(), sys, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			name := args[0]
-			err = system.AddCell(cmd.Context(), name, weight)
-			switch {
-			case exists(err):
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is there already: showing what is on its way\n", name)
-			case err != nil:
-				return fmt.Errorf("add %s: %w", name, err)
-			default:
-				fmt.Fprintf(cmd.OutOrStdout(), "%s runs\n", name)
-			}
-			if err := readmit(cmd.Context(), c, name); err != nil {
-				return err
-			}
-			began := time.Now()
-			arrived := func(ctx context.Context) (bool, error) {
-				cell, err := c.cell(ctx, name)
-				if err == nil && cell.silent() && time.Since(began) > silentFor {
-					err = errSilent(name)
-				}
-				return cell.Partitions > 0 && cell.Status == "active", err
-			}
-			if err := watchRebalance(cmd.Context(), c, cmd.OutOrStdout(), name+" joins", arrived); err != nil {
+			if err := addCell(cmd.Context(), sys, c, cmd.OutOrStdout(), args[0], weight); err != nil {
 				return err
 			}
 			return printCells(cmd.Context(), c, cmd.OutOrStdout())
@@ -57,6 +37,32 @@ func newAddCell() *cobra.Command {
 	where.register(cmd.Flags())
 	cmd.Flags().IntVar(&weight, "weight", 1, "the cell's capacity relative to the others'")
 	return cmd
+}
+
+// addCell starts a cell and shows its share arriving; it returns when the last row is where it belongs. A cell that
+// is there already is only watched.
+func addCell(ctx context.Context, sys system, c *adminClient, out io.Writer, name string, weight int) error {
+	err := sys.AddCell(ctx, name, weight)
+	switch {
+	case exists(err):
+		fmt.Fprintf(out, "%s is there already: showing what is on its way\n", name)
+	case err != nil:
+		return fmt.Errorf("add %s: %w", name, err)
+	default:
+		fmt.Fprintf(out, "%s runs\n", name)
+	}
+	if err := readmit(ctx, c, name); err != nil {
+		return err
+	}
+	began := time.Now()
+	arrived := func(ctx context.Context) (bool, error) {
+		cell, err := c.cell(ctx, name)
+		if err == nil && cell.silent() && time.Since(began) > silentFor {
+			err = errSilent(name)
+		}
+		return cell.Partitions > 0 && cell.Status == "active", err
+	}
+	return watchRebalance(ctx, c, out, name+" joins", arrived)
 }
 
 // readmit takes back an earlier drain or removal of a cell of the same name, so that adding it means what it says.

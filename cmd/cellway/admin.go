@@ -179,7 +179,19 @@ type (
 		AgeSeconds float64        `json:"age_seconds"`
 		Owners     map[string]int `json:"owners"`
 	}
+	movesReply struct {
+		Moves []moveInfo `json:"moves"`
+	}
+	moveInfo struct {
+		ID      string  `json:"id"`
+		To      string  `json:"to"`
+		State   string  `json:"state"`
+		PauseMS float64 `json:"pause_ms"`
+	}
 )
+
+// allMoves asks for as many moves as the admin API gives.
+const allMoves = "/admin/moves?limit=10000"
 
 func (c *adminClient) cell(ctx context.Context, name string) (cellInfo, error) {
 	var reply cellsReply

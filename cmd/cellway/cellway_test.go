@@ -25,7 +25,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"dev", "add-cell", "remove-cell", "restart", "status", "locate", "drain", "undrain", "router", "cell", "mover", "version"} {
+	for _, name := range []string{"dev", "add-cell", "remove-cell", "restart", "demo", "status", "locate", "drain", "undrain", "router", "cell", "mover", "version"} {
 		if !strings.Contains(out, "\n  "+name+" ") {
 			t.Errorf("help does not name %s:\n%s", name, out)
 		}
@@ -50,6 +50,8 @@ func TestBadInputIsNamed(t *testing.T) {
 		"customer_id must match":            {"locate", "a/b"},
 		"--output \"xml\"":                  {"status", "--output", "xml", "--admin-addr", fakeAdmin(t).addr},
 		"no system is running under":        {"restart", "router", "--state-dir", t.TempDir()},
+		"--customers 0":                     {"demo", "--customers", "0"},
+		"--workers 65":                      {"demo", "--workers", "65"},
 		"--log-level \"loud\"":              {"mover", "--log-level", "loud"},
 		"--internal-token-file: a file":     {"mover"},
 		"is empty":                          {"mover", "--internal-token-file", empty},

@@ -39,7 +39,7 @@ Every flag can also be given by the environment: --consul-addr is CELLWAY_CONSUL
 		&cobra.Group{ID: "role", Title: "The roles, one process each:"},
 	)
 	root.AddCommand(
-		newDev(), newUp(), newDown(), newLogs(), newAddCell(), newRemoveCell(), newRestart(),
+		newDev(), newUp(), newDown(), newLogs(), newAddCell(), newRemoveCell(), newRestart(), newDemo(),
 		newStatus(), newLocate(), newDrain(), newUndrain(),
 		newRouter(), newCell(), newMover(), newSetup(), newHealthcheck(), newVersion(),
 	)

@@ -40,6 +40,13 @@ func (f *setupCellFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	if err := placement.ValidateCellName(f.cell); err != nil {
 		return fmt.Errorf("--cell: %w", err)
 	}
+	owner, err := secretfile.Keep(f.cellDir, "cell", func() string { return f.cell })
+	if err != nil {
+		return err
+	}
+	if owner != f.cell {
+		return fmt.Errorf("--cell-dir %s: it has the secrets of %s, and each cell needs its own", f.cellDir, owner)
+	}
 	superuser, err := f.superuserURL()
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (p *Project) AddCell(ctx context.Context, name string, weight int) error {
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, startFor, "up", "--detach", "--wait", "--no-recreate", "--no-build", name)
+	return p.awaitHealthy(ctx, name)
 }
 
 func (p *Project) runs(ctx context.Context, service string) (bool, error) {

@@ -79,10 +79,22 @@ func (p *Project) Restart(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := p.run(ctx, startFor, "restart", "--no-deps", name); err != nil {
+	if err := p.run(ctx, restartFor, "restart", "--no-deps", name); err != nil {
 		return err
 	}
-	return p.run(ctx, startFor, "up", "--detach", "--wait", "--no-deps", "--no-recreate", "--no-build", name)
+	return p.awaitHealthy(ctx, name, "--no-deps")
+}
+
+// awaitHealthy starts a service where it does not run, and returns when it is healthy. If it does not become so its
+// last words are shown.
+func (p *Project) awaitHealthy(ctx context.Context, name string, flags ...string) error {
+	args := append([]string{"up", "--detach", "--wait", "--no-recreate", "--no-build"}, flags...)
+	err := p.run(ctx, restartFor, append(args, name)...)
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(p.Out, "%s is not healthy; the end of its log:\n", name)
+		err = errors.Join(err, p.run(ctx, askFor, "logs", "--tail", "5", name))
+	}
+	return err
 }
 
 // services lists what the project runs for good: not what runs once, before.

@@ -65,7 +65,7 @@ func (m model) copyCell(from, to string, weight int) (model, error) {
 	for _, name := range m.parts(from) {
 		own.Services[name] = m.Services[name]
 	}
-	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(from) + `\b`)
+	word := wordOf(from)
 	for name, volume := range m.Volumes {
 		if word.MatchString(name) {
 			own.Volumes[name] = volume
@@ -81,7 +81,7 @@ func (m model) copyCell(from, to string, weight int) (model, error) {
 		return model{}, fmt.Errorf("copy %s: %w", from, err)
 	}
 	var copied model
-	if err := json.Unmarshal(word.ReplaceAll(raw, []byte(to)), &copied); err != nil {
+	if err := json.Unmarshal(word.ReplaceAll(raw, []byte("${1}"+to)), &copied); err != nil {
 		return model{}, fmt.Errorf("copy %s: %w", from, err)
 	}
 	environment, ok := copied.Services[to]["environment"].(map[string]any)
@@ -90,6 +90,12 @@ func (m model) copyCell(from, to string, weight int) (model, error) {
 	}
 	environment[weightVariable] = strconv.Itoa(weight)
 	return copied, nil
+}
+
+// wordOf finds a cell's name where it stands alone or in front of a dash: "cell-a", "cell-a-secrets", and after the
+// project's name, "cellway_cell-a-secrets". It is not found in "cell-ab" or "my-cell-a".
+func wordOf(cell string) *regexp.Regexp {
+	return regexp.MustCompile(`(^|[^A-Za-z0-9-])` + regexp.QuoteMeta(cell) + `\b`)
 }
 
 // weightVariable is the cell's weight in its environment.

@@ -37,8 +37,9 @@ var (
 )
 
 const (
-	askFor   = 15 * time.Second // a question to the engine
-	startFor = 10 * time.Minute // the first start builds an image
+	askFor     = 15 * time.Second // a question to the engine
+	startFor   = 10 * time.Minute // the first start builds an image
+	restartFor = 2 * time.Minute  // one part, with what it needs
 )
 
 // Project is one system in containers.

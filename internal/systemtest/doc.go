@@ -3,8 +3,6 @@
 // Consul. It talks to the system only as outsiders can: HTTP to router and admin listener, endpoints.json, and
 // SQL as a superuser.
 //
-//   - [System] starts and stops one system of its own, beside any other.
-//   - [Load] is a client that writes and reads without pause and knows what each answer has to be.
-//   - [Check] reads the databases themselves and says what is lost, doubled, orphaned or owned twice. It shares
-//     no code with cells or mover: partitions are computed here once more, from the definition.
+// [System] starts and stops one system of its own, beside any other. The client that writes and reads is
+// internal/load; what the databases have to hold is judged by internal/checker.
 package systemtest

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cellway/cellway/internal/load"
 )
 
 // TestFaults kills, freezes and restarts parts of a system under load.
@@ -125,12 +127,12 @@ func (f *fixture) waitForAnswer(t *testing.T, cell string, want int) {
 	t.Helper()
 	e, err := f.sys.Endpoints()
 	f.must(t, err)
-	l := NewLoad(e.Router, f.model)
+	l := load.New(e.Router, f.model)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	f.must(t, Until(ctx, func() error {
 		for i := range f.count {
-			id := fmt.Sprintf("load-%05d", i)
+			id := load.ID("load", i)
 			var at struct {
 				Cell string `json:"cell_id"`
 			}
@@ -140,7 +142,7 @@ func (f *fixture) waitForAnswer(t *testing.T, cell string, want int) {
 			if at.Cell != cell || !f.model.Customer(id).States()[0].Exists {
 				continue
 			}
-			status, _, raw := l.send(ctx, http.MethodGet, id, "")
+			status, _, raw := l.Send(ctx, http.MethodGet, id, "")
 			if status == want {
 				return nil
 			}
@@ -173,9 +175,9 @@ func (f *fixture) waitForOperations(t *testing.T, more int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	target := f.current.operations() + more
+	target := f.current.Operations() + more
 	f.must(t, Until(ctx, func() error {
-		if n := f.current.operations(); n < target {
+		if n := f.current.Operations(); n < target {
 			return fmt.Errorf("%d of %d operations done", n, target)
 		}
 		return nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cellway/cellway/internal/checker"
+	"github.com/cellway/cellway/internal/load"
 	"github.com/cellway/cellway/internal/localserver"
 	"github.com/cellway/cellway/internal/testgroup"
 )
@@ -18,11 +20,11 @@ import (
 type fixture struct {
 	t     *testing.T
 	sys   *System
-	model *Model
+	model *load.Model
 	count int
 	moves map[string]bool // IDs of the moves already accounted for
 
-	current *Load // the client that was started last
+	current *load.Load // the client that was started last
 }
 
 // start runs a system for this test alone and stops it at the end; nothing may be left running.
@@ -52,7 +54,7 @@ func start(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, sys: sys, model: NewModel(), moves: map[string]bool{}}
+	f := &fixture{t: t, sys: sys, model: load.NewModel(), moves: map[string]bool{}}
 	t.Cleanup(func() {
 		f.stop(t)
 		if t.Failed() {
@@ -117,17 +119,17 @@ func (f *fixture) fill(count int) {
 	e, err := f.sys.Endpoints()
 	f.must(f.t, err)
 	began := time.Now()
-	f.must(f.t, NewLoad(e.Router, f.model).Fill(ctx, "load", count, workers))
+	f.must(f.t, load.New(e.Router, f.model).Fill(ctx, "load", count, workers))
 	f.count = count
 	f.t.Logf("%d customers created in %v", count, time.Since(began).Round(time.Millisecond))
 }
 
 // load starts the client; the function returned stops it and says what it saw.
-func (f *fixture) load(t *testing.T) (stop func() Stats) {
+func (f *fixture) load(t *testing.T) (stop func() load.Stats) {
 	t.Helper()
 	e, err := f.sys.Endpoints()
 	f.must(t, err)
-	l := NewLoad(e.Router, f.model)
+	l := load.New(e.Router, f.model)
 	f.current = l
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -135,7 +137,7 @@ func (f *fixture) load(t *testing.T) (stop func() Stats) {
 		defer close(done)
 		l.Run(ctx, "load", f.count, workers)
 	}()
-	stop = func() Stats {
+	stop = func() load.Stats {
 		cancel()
 		<-done
 		return l.Take()
@@ -145,7 +147,7 @@ func (f *fixture) load(t *testing.T) (stop func() Stats) {
 }
 
 // mustBeSpotless requires that the client saw nothing but what its own requests deserved.
-func (f *fixture) mustBeSpotless(t *testing.T, s Stats) {
+func (f *fixture) mustBeSpotless(t *testing.T, s load.Stats) {
 	t.Helper()
 	if len(s.Failed) > 0 || s.Operations < 100 {
 		t.Errorf("the client saw what it should not have: %s\n%s", s, strings.Join(s.Wrong, "\n"))
@@ -159,7 +161,7 @@ func (f *fixture) mustCheck(t *testing.T) {
 	f.must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	r, err := Check(ctx, e.Postgres, partitions, f.owners(t), f.model)
+	r, err := checker.Check(ctx, []string{e.Postgres}, partitions, f.owners(t), f.model)
 	f.must(t, err)
 	if len(r.Faults) > 0 {
 		t.Fatalf("the databases are not as they should be:\n%s", strings.Join(r.Faults, "\n"))

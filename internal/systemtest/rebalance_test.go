@@ -2,7 +2,9 @@ package systemtest
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"regexp"
 	"syscall"
 	"testing"
 	"time"
@@ -99,5 +101,26 @@ func TestRebalanceUnderLoad(t *testing.T) {
 		f.run(t, 3*time.Minute, "drain", "cell-e")
 		f.run(t, time.Minute, "remove-cell", "cell-e")
 		f.mustCheck(t)
+	})
+
+	// The last one: the demo's customers stay, and the model does not know them.
+	t.Run("the demo reports the ideal share and no error", func(t *testing.T) {
+		before := f.owners(t)
+		out := f.run(t, 3*time.Minute, "demo", "--customers", "2000")
+		t.Logf("the demo says:\n%s", out)
+		after := f.owners(t)
+		got := after["cell-e"] // the first free name: cell-d is there
+		if before["cell-e"] != 0 || got != partitions/5 && got != partitions/5+1 {
+			t.Errorf("owners are %v, want a fifth for cell-e", after)
+		}
+		share := fmt.Sprintf(`moved +%[1]d of 4096 partitions \(\d+\.\d\d %%\); the ideal is %[1]d of 4096`, got)
+		for _, want := range []string{
+			share, `operations +\d+: 200 \d+ times`, `errors +0\n`, `longest pause +\d+\.\d ms for a client`,
+			`\d+\.\d ms in a move`, `\d+ customers named demo-[0-9a-f]{8}-\.\.\. stay`, `make remove-cell NAME=cell-e\n$`,
+		} {
+			if !regexp.MustCompile(want).MatchString(out) {
+				t.Errorf("the demo does not say %q", want)
+			}
+		}
 	})
 }

@@ -1,4 +1,4 @@
-package systemtest
+package load
 
 import (
 	"fmt"
@@ -56,13 +56,13 @@ func (m *Model) Customer(id string) *Customer {
 	return c
 }
 
-// All returns every customer ever seen.
-func (m *Model) All() []*Customer {
+// States lists, by customer ID, the states that every customer ever seen may be in.
+func (m *Model) States() map[string][]Expected {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := make([]*Customer, 0, len(m.customers))
-	for _, c := range m.customers {
-		out = append(out, c)
+	out := make(map[string][]Expected, len(m.customers))
+	for id, c := range m.customers {
+		out[id] = c.States()
 	}
 	return out
 }

@@ -1,0 +1,88 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Load is a client that writes and reads without pause. Each worker has customers of its own, one operation at a
+// time, so that it knows what every answer has to be.
+type Load struct {
+	URL    string
+	Model  *Model
+	Client *http.Client
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// New speaks to the router at url.
+func New(url string, m *Model) *Load {
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	return &Load{
+		URL: url, Model: m,
+		Client: &http.Client{Transport: transport, Timeout: 15 * time.Second},
+		stats:  newStats(),
+	}
+}
+
+// ID is the customer's ID: those of Fill and Run are numbered from 0.
+func ID(prefix string, number int) string { return fmt.Sprintf("%s-%05d", prefix, number) }
+
+// Fill creates count customers named prefix-00000... with the given number of workers. It ends at the first that is
+// refused.
+func (l *Load) Fill(ctx context.Context, prefix string, count, workers int) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for w := range workers {
+		g.Go(func() error {
+			for i := w; i < count; i += workers {
+				c := l.Model.Customer(ID(prefix, i))
+				if err := l.create(ctx, c); err != nil {
+					return err
+				}
+				if !c.exists {
+					return fmt.Errorf("create customer %s: refused; %s", c.id, strings.Join(l.Take().Wrong, "; "))
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Run writes and reads until ctx is done: per worker, over its share of the customers named prefix-..., a change,
+// a read, and now and then a creation and a deletion. A share is no other worker's, whatever the numbers: else one
+// would see what another has just done.
+func (l *Load) Run(ctx context.Context, prefix string, count, workers int) {
+	var wg sync.WaitGroup
+	for w := range min(workers, count) {
+		share := (count - w + workers - 1) / workers
+		wg.Go(func() {
+			for turn := 0; ctx.Err() == nil; turn++ {
+				l.turn(ctx, l.Model.Customer(ID(prefix, w+turn%share*workers)), w+turn*workers)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// turn is one customer's turn. Operations are not cut off in the middle when the load ends: their outcome counts.
+func (l *Load) turn(ctx context.Context, c *Customer, i int) {
+	ctx = context.WithoutCancel(ctx)
+	if c.States()[0].Exists {
+		_ = l.change(ctx, c)
+	} else {
+		_ = l.create(ctx, c)
+	}
+	l.get(ctx, c)
+	if i%17 == 0 {
+		_ = l.remove(ctx, c)
+		l.get(ctx, c)
+	}
+}
