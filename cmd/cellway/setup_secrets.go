@@ -40,7 +40,7 @@ func newSetupSecrets() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.setup, "setup-dir", "/run/cellway/setup", "folder of the setup commands: what manages Consul, and copies of what they hand out")
+	flags.StringVar(&f.setup, "setup-dir", "/run/cellway/setup", "folder of the setup commands: what manages Consul, and copies of what they hand out; \"\": Postgres's secrets alone")
 	flags.StringSliceVar(&f.postgres, "postgres-dir", nil, "folder of a Postgres server: its superuser's password (several: one each)")
 	flags.StringVar(&f.consul, "consul-dir", "", "folder of the Consul servers: configuration, gossip key and tokens")
 	flags.StringVar(&f.router, "router-dir", "", "folder of the routers: Consul token and admin token")
@@ -53,6 +53,9 @@ func (f secretFolders) fill() error {
 	for _, dir := range f.postgres {
 		_, err := secretfile.Keep(dir, fileSuperuser, secretfile.Password)
 		problems = append(problems, err)
+	}
+	if f.setup == "" {
+		return errors.Join(problems...)
 	}
 	internal, err := secretfile.Keep(f.setup, fileInternal, secretfile.Password)
 	problems = append(problems, err, f.fillConsul())

@@ -48,9 +48,7 @@ What is running already stays, unless it has changed. Variables are in docs/OPER
 			if err != nil {
 				return err
 			}
-			if err := stampBuild(); err != nil {
-				return err
-			}
+			p.Env = buildStamp()
 			fmt.Fprintln(cmd.OutOrStdout(), "building the image (some minutes the first time) and starting the containers")
 			if err := p.Up(cmd.Context()); err != nil {
 				return err
@@ -63,8 +61,8 @@ What is running already stays, unless it has changed. Variables are in docs/OPER
 	return cmd
 }
 
-// stampBuild tells docker-compose.yml what the image is built from, where nobody else has.
-func stampBuild() error {
+// buildStamp tells docker-compose.yml what the image is built from, where nobody else has.
+func buildStamp() []string {
 	settings := map[string]string{"CELLWAY_VERSION": buildVersion()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
@@ -76,15 +74,13 @@ func stampBuild() error {
 			}
 		}
 	}
+	var env []string
 	for name, value := range settings {
-		if os.Getenv(name) != "" {
-			continue
-		}
-		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("set %s: %w", name, err)
+		if os.Getenv(name) == "" {
+			env = append(env, name+"="+value)
 		}
 	}
-	return nil
+	return env
 }
 
 // published is where a port is published on this machine, as docker-compose.yml has it.

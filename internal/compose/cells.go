@@ -37,7 +37,7 @@ func (p *Project) AddCell(ctx context.Context, name string, weight int) error {
 	if err := placement.ValidateCellName(name); err != nil {
 		return err
 	}
-	m, err := p.resolve(ctx)
+	m, err := p.Resolve(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (p *Project) runs(ctx context.Context, service string) (bool, error) {
 	return id != "", err
 }
 
-func (p *Project) keepCopy(m model, from, name string, weight int) error {
-	copied, err := m.copyCell(from, name, weight)
+func (p *Project) keepCopy(m Model, from, name string, weight int) error {
+	copied, err := m.CopyCell(from, name, weight)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (p *Project) keepCopy(m model, from, name string, weight int) error {
 }
 
 // readmit takes back the removal of a cell.
-func (p *Project) readmit(m model, name string) error {
+func (p *Project) readmit(m Model, name string) error {
 	if _, err := os.Stat(p.cellFile(name)); err != nil {
 		return nil // it was not removed, it only does not run
 	}
@@ -90,7 +90,7 @@ func (p *Project) readmit(m model, name string) error {
 
 // RemoveCell stops a cell and forgets it, for this and later starts. Its volumes stay, as its schema does.
 func (p *Project) RemoveCell(ctx context.Context, name string) error {
-	m, err := p.resolve(ctx)
+	m, err := p.Resolve(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (p *Project) RemoveCell(ctx context.Context, name string) error {
 	if err := os.Remove(p.cellFile(name)); err == nil || !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	removed := model{Services: map[string]map[string]any{}}
+	removed := Model{Services: map[string]map[string]any{}}
 	for _, part := range parts {
 		removed.Services[part] = map[string]any{"profiles": []string{removedProfile}}
 	}
@@ -119,7 +119,7 @@ func (p *Project) refresh(ctx context.Context) error {
 	}
 	plain := *p
 	plain.State = "" // without any cell's file
-	m, err := plain.resolve(ctx)
+	m, err := plain.Resolve(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,12 +130,12 @@ func (p *Project) refresh(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-func (p *Project) refreshCell(m model, file string) error {
+func (p *Project) refreshCell(m Model, file string) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read added cell: %w", err)
 	}
-	var kept model
+	var kept Model
 	if err := json.Unmarshal(raw, &kept); err != nil {
 		return fmt.Errorf("read added cell %s: %w", file, err)
 	}
@@ -152,7 +152,7 @@ func (p *Project) refreshCell(m model, file string) error {
 }
 
 // keep writes a cell's file in one step.
-func (p *Project) keep(name string, m model) error {
+func (p *Project) keep(name string, m Model) error {
 	raw, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", name, err)

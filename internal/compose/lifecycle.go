@@ -99,7 +99,7 @@ func (p *Project) awaitHealthy(ctx context.Context, name string, flags ...string
 
 // services lists what the project runs for good: not what runs once, before.
 func (p *Project) services(ctx context.Context) ([]string, error) {
-	m, err := p.resolve(ctx)
+	m, err := p.Resolve(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// model is what of a resolved compose file is needed here. What is not needed stays as it is.
-type model struct {
+// Model is what of a resolved compose file is needed here. What is not needed stays as it is.
+type Model struct {
 	Services map[string]map[string]any `json:"services"`
 	Networks map[string]any            `json:"networks,omitempty"`
 	Volumes  map[string]any            `json:"volumes,omitempty"`
 }
 
-// resolve returns the project with all variables, defaults and overrides put in, removed cells included.
-func (p *Project) resolve(ctx context.Context) (model, error) {
-	var m model
+// Resolve returns the project with all variables, defaults and overrides put in, removed cells included.
+func (p *Project) Resolve(ctx context.Context) (Model, error) {
+	var m Model
 	args, err := p.arguments("--profile", removedProfile, "config", "--format", "json")
 	if err != nil {
 		return m, err
 	}
-	text, err := ask(ctx, args...)
+	text, err := askWith(ctx, p.Env, args...)
 	if err != nil {
 		return m, fmt.Errorf("read the project: %w", err)
 	}
@@ -35,7 +35,7 @@ func (p *Project) resolve(ctx context.Context) (model, error) {
 }
 
 // cells names the services that are cells: those that run `cellway cell`.
-func (m model) cells() []string {
+func (m Model) cells() []string {
 	var names []string
 	for name, service := range m.Services {
 		if command, ok := service["command"].([]any); ok && len(command) == 1 && command[0] == "cell" {
@@ -47,7 +47,7 @@ func (m model) cells() []string {
 }
 
 // parts names the services that are there for a cell: itself, and those named after it ("cell-a-setup").
-func (m model) parts(cell string) []string {
+func (m Model) parts(cell string) []string {
 	var names []string
 	for name := range m.Services {
 		if name == cell || strings.HasPrefix(name, cell+"-") && !slices.Contains(m.cells(), name) {
@@ -58,10 +58,10 @@ func (m model) parts(cell string) []string {
 	return names
 }
 
-// copyCell returns what the project needs for one more cell: everything that bears the name of the cell from, under the
+// CopyCell returns what the project needs for one more cell: everything that bears the name of the cell from, under the
 // name of the cell to.
-func (m model) copyCell(from, to string, weight int) (model, error) {
-	own := model{Services: map[string]map[string]any{}, Networks: map[string]any{}, Volumes: map[string]any{}}
+func (m Model) CopyCell(from, to string, weight int) (Model, error) {
+	own := Model{Services: map[string]map[string]any{}, Networks: map[string]any{}, Volumes: map[string]any{}}
 	for _, name := range m.parts(from) {
 		own.Services[name] = m.Services[name]
 	}
@@ -78,15 +78,15 @@ func (m model) copyCell(from, to string, weight int) (model, error) {
 	}
 	raw, err := json.Marshal(own)
 	if err != nil {
-		return model{}, fmt.Errorf("copy %s: %w", from, err)
+		return Model{}, fmt.Errorf("copy %s: %w", from, err)
 	}
-	var copied model
+	var copied Model
 	if err := json.Unmarshal(word.ReplaceAll(raw, []byte("${1}"+to)), &copied); err != nil {
-		return model{}, fmt.Errorf("copy %s: %w", from, err)
+		return Model{}, fmt.Errorf("copy %s: %w", from, err)
 	}
 	environment, ok := copied.Services[to]["environment"].(map[string]any)
 	if !ok {
-		return model{}, fmt.Errorf("copy %s: it has no environment", from)
+		return Model{}, fmt.Errorf("copy %s: it has no environment", from)
 	}
 	environment[weightVariable] = strconv.Itoa(weight)
 	return copied, nil
@@ -101,8 +101,8 @@ func wordOf(cell string) *regexp.Regexp {
 // weightVariable is the cell's weight in its environment.
 const weightVariable = "CELLWAY_WEIGHT"
 
-// weight of a cell that was made by copyCell.
-func (m model) weight(cell string) (int, error) {
+// weight of a cell that was made by CopyCell.
+func (m Model) weight(cell string) (int, error) {
 	environment, _ := m.Services[cell]["environment"].(map[string]any)
 	text, _ := environment[weightVariable].(string)
 	weight, err := strconv.Atoi(text)

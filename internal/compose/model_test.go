@@ -22,9 +22,9 @@ const project = `{
   "volumes": {"cell-a-secrets": {"name": "x_cell-a-secrets"}, "cell-ab-secrets": {"name": "x_cell-ab-secrets"}, "data": {"name": "x_data"}}
 }`
 
-func parse(t *testing.T, text string) model {
+func parse(t *testing.T, text string) Model {
 	t.Helper()
-	var m model
+	var m Model
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestCellsAndTheirParts(t *testing.T) {
 
 // TestCopySharesNothingOfItsOwn: a copy that kept one name of the cell it is made from would share its secrets.
 func TestCopySharesNothingOfItsOwn(t *testing.T) {
-	copied, err := parse(t, project).copyCell("cell-a", "cell-d", 3)
+	copied, err := parse(t, project).CopyCell("cell-a", "cell-d", 3)
 	if err != nil {
 		t.Fatal(err)
 	}

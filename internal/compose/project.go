@@ -48,6 +48,7 @@ type Project struct {
 	Dir   string    // where docker-compose.yml is
 	Files []string  // compose files, the first one the base
 	State string    // directory of the files of added and removed cells
+	Env   []string  // NAME=value, for docker compose, beside this process's environment
 	Out   io.Writer // gets what docker prints
 }
 
@@ -115,12 +116,14 @@ func Find(ctx context.Context, stateDir string, out io.Writer) (p *Project, runn
 }
 
 // ask runs docker for its answer.
-func ask(ctx context.Context, args ...string) (string, error) {
+func ask(ctx context.Context, args ...string) (string, error) { return askWith(ctx, nil, args...) }
+
+func askWith(ctx context.Context, env []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	var said strings.Builder
 	cmd := exec.CommandContext(ctx, "docker", args...)
-	cmd.Stderr = &said
+	cmd.Env, cmd.Stderr = append(os.Environ(), env...), &said
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("%w: docker %s: %w: %s", ErrNoDocker, args[0], err, strings.TrimSpace(said.String()))
@@ -150,7 +153,7 @@ func (p *Project) run(ctx context.Context, limit time.Duration, args ...string) 
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "docker", all...)
-	cmd.Stdout, cmd.Stderr = p.Out, p.Out
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), p.Env...), p.Out, p.Out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 30 * time.Second
 	if err := cmd.Run(); err != nil {

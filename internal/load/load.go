@@ -56,6 +56,19 @@ func (l *Load) Fill(ctx context.Context, prefix string, count, workers int) erro
 	return g.Wait()
 }
 
+// Visit reads each customer named prefix-... once: after it, a failure is booked on the cell that has the customer now.
+func (l *Load) Visit(ctx context.Context, prefix string, count, workers int) {
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < count && ctx.Err() == nil; i += workers {
+				l.get(ctx, l.Model.Customer(ID(prefix, i)))
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // Run writes and reads until ctx is done: per worker, over its share of the customers named prefix-..., a change,
 // a read, and now and then a creation and a deletion. A share is no other worker's, whatever the numbers: else one
 // would see what another has just done.

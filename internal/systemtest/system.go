@@ -183,6 +183,9 @@ func getJSON(ctx context.Context, url string, out any) error {
 // permanent ends Until at once.
 type permanent struct{ error }
 
+// Permanent makes an error end [Until] at once.
+func Permanent(err error) error { return permanent{err} }
+
 // Until asks again until condition returns nil, or ctx ends: then the last error is returned.
 func Until(ctx context.Context, condition func() error) error {
 	ticker := time.NewTicker(20 * time.Millisecond)

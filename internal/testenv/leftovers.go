@@ -67,6 +67,30 @@ func (e *engine) removeLeftovers(ctx context.Context, now time.Time) error {
 			_ = e.removeContainer(ctx, c.ID)
 		}
 	}
+	return e.removeEmptyLeftovers(ctx, now)
+}
+
+// removeEmptyLeftovers removes the networks and volumes that containers of such processes were on.
+func (e *engine) removeEmptyLeftovers(ctx context.Context, now time.Time) error {
+	ours := make(client.Filters).Add("label", labelOurs+"=1")
+	networks, err := e.cli.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
+	if err != nil {
+		return fmt.Errorf("list networks that tests left behind: %w", err)
+	}
+	for _, n := range networks.Items {
+		if leftBehind(n.Labels, hostname(), processLives, now) {
+			_, _ = e.cli.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
+		}
+	}
+	volumes, err := e.cli.VolumeList(ctx, client.VolumeListOptions{Filters: ours})
+	if err != nil {
+		return fmt.Errorf("list volumes that tests left behind: %w", err)
+	}
+	for _, v := range volumes.Items {
+		if leftBehind(v.Labels, hostname(), processLives, now) {
+			_, _ = e.cli.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true})
+		}
+	}
 	return nil
 }
 
