@@ -2,10 +2,11 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-system lint build add-cell drain-cell undrain-cell remove-cell restart status demo bench clean tools-postgres
+.PHONY: help run up down logs test test-system test-containers lint build add-cell drain-cell undrain-cell remove-cell restart status demo bench clean tools-postgres
 
 NAME ?=
 WEIGHT ?= 1
+VOLUMES ?=
 CUSTOMERS ?= 20000
 GO ?= go
 BIN := bin/cellway
@@ -14,11 +15,21 @@ need_name = @test -n "$(NAME)" || { echo "make $@: which one? Say it as NAME=$(1
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  CELLWAY_ROUTER_ADDR, CELLWAY_ADMIN_ADDR, CELLWAY_CONSUL_ADDR and CELLWAY_STATE_DIR choose where 'make run' puts the"
-	@echo "  system, and which running system the other targets act on."
+	@echo "  add-cell, restart and the like act on the system that runs: that of 'make run' or that of 'make up'. Where both run,"
+	@echo "  CELLWAY_SYSTEM=dev or CELLWAY_SYSTEM=compose chooses. CELLWAY_ROUTER_ADDR, CELLWAY_ADMIN_ADDR, CELLWAY_CONSUL_ADDR and"
+	@echo "  CELLWAY_STATE_DIR say where it is; see docs/OPERATIONS.md."
 
 run: build tools-postgres ## Run the whole system on this machine until Ctrl-C (no Docker needed)
 	@exec $(BIN) dev
+
+up: build ## Run the whole system in containers (docker compose), and return when it is ready
+	@exec $(BIN) up
+
+down: build ## Stop and remove the containers; the data stays [VOLUMES=1: it goes too]
+	@exec $(BIN) down $(if $(VOLUMES),--volumes)
+
+logs: build ## Follow what the containers print [NAME=cell-a]
+	@exec $(BIN) logs $(NAME)
 
 build: ## Build bin/cellway
 	@command -v $(GO) >/dev/null || { echo "Cellway is built with Go 1.26 or newer: install it from https://go.dev/dl/" >&2; exit 1; }
@@ -59,6 +70,9 @@ test: build tools-postgres ## Run every test: unit, integration with real Postgr
 
 test-system: build tools-postgres ## Run the tests of the whole system alone
 	@$(GO) test -race -count=1 -timeout 30m -v ./internal/systemtest
+
+test-containers: build ## Run the tests of the system in containers alone
+	@$(GO) test -count=1 -timeout 30m -v ./internal/containertest
 
 lint: ## Check format, lint rules, import walls, go.mod and known vulnerabilities
 	@tools/lint

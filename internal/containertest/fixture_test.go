@@ -7,14 +7,18 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/testcontainers/testcontainers-go"
 
 	"github.com/cellway/cellway/internal/checker"
 	"github.com/cellway/cellway/internal/load"
 	"github.com/cellway/cellway/internal/systemtest"
 	"github.com/cellway/cellway/internal/testenv"
+	"github.com/cellway/cellway/internal/testgroup"
 )
 
 const (
@@ -34,10 +38,22 @@ type fixture struct {
 	partitions int
 }
 
+// engine returns the Docker engine, if it has, or can get, all that the group needs.
+func engine(t *testing.T) *testcontainers.DockerClient {
+	t.Helper()
+	docker := testenv.Docker(t, group, "postgres:15-bookworm", "hashicorp/consul:1.22", "golang:1.26-bookworm")
+	for _, plugin := range []string{"compose", "buildx"} {
+		if out, err := exec.Command("docker", plugin, "version").CombinedOutput(); err != nil {
+			testgroup.NotRun(t, group, fmt.Errorf("docker %s: %w: %s", plugin, err, out))
+		}
+	}
+	return docker
+}
+
 // start runs the system of docker-compose.yml and these overrides, with two movers, and fills it with customers.
 func start(t *testing.T, partitions, customers int, files ...string) *fixture {
 	t.Helper()
-	docker := testenv.Docker(t, group)
+	docker := engine(t)
 	ctx, cancel := context.WithTimeout(t.Context(), buildFor+startIn)
 	defer cancel()
 	must(t, buildImage(ctx))

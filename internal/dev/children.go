@@ -133,6 +133,7 @@ func (s *supervisor) consul() *part {
 		}
 		consul, err := localserver.StartConsul(ctx, localserver.ConsulConfig{
 			Dir: s.cfg.path("consul"), Bin: s.consulBin, Port: port, SessionTTLMin: s.cfg.SessionTTLMin, Output: log,
+			Dashboard: visit(s.cfg.AdminAddr) + "/",
 		})
 		if err != nil {
 			return nil, err // and not a *Consul that is nil

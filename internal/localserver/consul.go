@@ -25,6 +25,7 @@ type ConsulConfig struct {
 	Bin           string        // path of the binary; "": found, see FindConsul (it is not built)
 	Port          int           // HTTP, on 127.0.0.1; 0: a free one
 	SessionTTLMin time.Duration // shortest TTL that a session may ask for; 0: Consul's own default, 10 s
+	Dashboard     string        // URL that Consul's page links beside each service; "": none
 	LogLevel      string        // trace, debug, info, warn, error; "": warn
 	Output        io.Writer     // the server's log; nil: dropped
 	Stop          time.Duration // how long an orderly end may take; 0: 10 s
@@ -120,6 +121,10 @@ func ConsulSettings(cfg ConsulConfig, data string, httpPort, server, serf int) m
 	if level == "" {
 		level = "warn"
 	}
+	page := map[string]any{"enabled": true}
+	if cfg.Dashboard != "" {
+		page["dashboard_url_templates"] = map[string]string{"service": cfg.Dashboard}
+	}
 	settings := map[string]any{
 		"server": true, "bootstrap_expect": 1,
 		"data_dir": data, "node_name": ConsulNode, "datacenter": "dc1",
@@ -128,7 +133,7 @@ func ConsulSettings(cfg ConsulConfig, data string, httpPort, server, serf int) m
 			"http": httpPort, "server": server, "serf_lan": serf,
 			"https": -1, "grpc": -1, "grpc_tls": -1, "dns": -1, "serf_wan": -1,
 		},
-		"ui_config":             map[string]any{"enabled": true},
+		"ui_config":             page,
 		"performance":           map[string]any{"raft_multiplier": 1},
 		"limits":                map[string]any{"http_max_conns_per_client": 2000}, // everything comes from one address
 		"log_level":             strings.ToUpper(level),
