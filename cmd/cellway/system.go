@@ -79,4 +79,6 @@ func (f *systemFlags) findCompose(ctx context.Context, out io.Writer) (*compose.
 }
 
 // exists says whether an order was refused because the cell is there already.
-func exists(err error) bool { return errors.Is(err, dev.ErrExists) || errors.Is(err, compose.ErrExists) }
+func exists(err error) bool {
+	return errors.Is(err, dev.ErrExists) || errors.Is(err, compose.ErrExists)
+}

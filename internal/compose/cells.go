@@ -76,16 +76,16 @@ func (p *Project) keepCopy(m Model, from, name string, weight int) error {
 	return p.keep(name, copied)
 }
 
-// readmit takes back the removal of a cell.
+// readmit takes back the removal of a cell, if it was removed and does not merely not run.
 func (p *Project) readmit(m Model, name string) error {
-	if _, err := os.Stat(p.cellFile(name)); err != nil {
-		return nil // it was not removed, it only does not run
-	}
 	profiles, removed := m.Services[name]["profiles"].([]any)
 	if !removed || !slices.Contains(profiles, any(removedProfile)) {
 		return nil
 	}
-	return os.Remove(p.cellFile(name))
+	if err := os.Remove(p.cellFile(name)); err != nil {
+		return fmt.Errorf("take back the removal of %s: %w", name, err)
+	}
+	return nil
 }
 
 // RemoveCell stops a cell and forgets it, for this and later starts. Its volumes stay, as its schema does.

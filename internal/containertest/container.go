@@ -163,7 +163,7 @@ func (s *Stack) awaitReady(ctx context.Context, name string, once bool) error {
 		return fmt.Errorf("%w: %s", errNotReady, state.Status)
 	})
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.logs(name, 20))
+		return fmt.Errorf("%w\n%s", err, s.logs(name, 20)) //nolint:contextcheck // ctx has ended by then
 	}
 	return nil
 }

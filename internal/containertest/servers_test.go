@@ -109,4 +109,3 @@ func (f *fixture) consulLeader(t *testing.T) (name string) {
 	})
 	return name
 }
-
