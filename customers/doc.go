@@ -7,13 +7,20 @@
 //	PUT    /api/customers/{id}   any of name, email, profile     200
 //	DELETE /api/customers/{id}                                   204
 //
+//	POST   /api/customers/{id}/notes              {"text"}       201
+//	GET    /api/customers/{id}/notes              ?after&limit   200
+//	GET    /api/customers/{id}/notes/{note_id}                   200
+//	PUT    /api/customers/{id}/notes/{note_id}    {"text"}       200
+//	DELETE /api/customers/{id}/notes/{note_id}                   204
+//
 // A request passes through these files, in this order:
 //
-//	http.go   routes, and what an answer looks like
+//	http.go   what a request and an answer look like
+//	routes.go what a path leads to
 //	body.go   reads the body whole, before anything else happens
 //	input.go  turns it into values, strictly: what is not understood is refused, by the field's name
 //	text.go   what PostgreSQL could not store as it was sent is refused here
-//	store.go  one statement of plain SQL
+//	store.go  one statement of plain SQL; note_store.go those for notes
 //	tx.go     the transaction around it, and what is known when it fails
 //
 // # What a failed write means

@@ -74,6 +74,9 @@ func invalidField(field, message string) *Error {
 
 func notFound() error { return &Error{Code: CodeNotFound, Message: "Customer not found"} }
 
+// errNoNote: the customer is there, and has no such note.
+var errNoNote = &Error{Code: CodeNotFound, Message: "Note not found", Field: "note_id"}
+
 func notDone(cause error) error {
 	return &Error{
 		Code: CodeNotDone, Message: "Service unavailable",

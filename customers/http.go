@@ -2,7 +2,6 @@ package customers
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,8 +12,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/cellway/cellway/internal/routekey"
 )
 
 const (
@@ -29,7 +26,7 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	cfg = cfg.withDefaults()
 	a := &app{cfg: cfg, store: store{db: database{pool: cfg.Pool, timeout: cfg.Timeout}}}
-	return a.routes(), nil
+	return a.handler(), nil
 }
 
 type app struct {
@@ -37,66 +34,55 @@ type app struct {
 	store store
 }
 
-// request is what an operation sees of an HTTP request.
-type request struct {
-	id   string
-	body []byte
-}
-
-// answer is what an operation says; a nil body is an empty one.
-type answer struct {
-	status int
-	body   any
-}
-
-func (a *app) routes() http.Handler {
+func (a *app) handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode) // else Gin writes its routes to stdout
 	engine := gin.New()
-	// The path is matched as it was sent and never redirected; routekey decodes the ID, once.
+	// The path is matched as it was sent and never redirected; routekey decodes it, once.
 	engine.UseEscapedPath = true
 	engine.UnescapePathValues = false
 	engine.RedirectTrailingSlash = false
 	engine.HandleMethodNotAllowed = true
 	engine.NoRoute(a.refuse(&Error{Code: CodeNoRoute, Message: "Not found"}))
-	engine.NoMethod(a.refuse(&Error{Code: CodeMethod, Message: "Method not allowed"}))
+	engine.NoMethod(a.wrongMethod)
 	engine.Use(a.recover)
-	engine.POST(prefix+"*id", a.handle(a.create))
-	engine.GET(prefix+"*id", a.handle(a.get))
-	engine.HEAD(prefix+"*id", a.handle(a.get))
-	engine.PUT(prefix+"*id", a.handle(a.update))
-	engine.DELETE(prefix+"*id", a.handle(a.delete))
+	for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete} {
+		engine.Handle(method, prefix+"*path", a.serve)
+	}
 	return engine
 }
 
-// handle reads the whole request, runs the operation and writes its answer.
-func (a *app) handle(op func(context.Context, request) (answer, error)) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		var (
-			req request
-			ans answer
-			err error
-		)
-		req.body, err = readBody(c.Writer, c.Request, a.cfg.MaxBody)
-		if err == nil {
-			req.id, err = parseID(c.Request)
-		}
-		if err == nil {
-			ans, err = op(c.Request.Context(), req)
-		}
-		if err != nil {
-			a.fail(c, err)
-			return
-		}
-		write(c, ans)
+// serve reads the whole request, runs the operation that it asks for and writes its answer.
+func (a *app) serve(c *gin.Context) {
+	body, err := readBody(c.Writer, c.Request, a.cfg.MaxBody)
+	if err != nil {
+		a.fail(c, err)
+		return
 	}
+	req, res, err := a.find(c.Request)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	op := res.operation(c.Request.Method)
+	if op == nil {
+		a.wrongMethod(c)
+		return
+	}
+	req.body = body
+	ans, err := op(c.Request.Context(), req)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	write(c, ans)
 }
 
-func parseID(r *http.Request) (string, error) {
-	id, err := routekey.FromPath(r.URL.EscapedPath(), prefix)
-	if err != nil {
-		return "", &Error{Code: CodeInvalidID, Message: "Invalid customer ID", Details: err.Error(), Field: "customer_id"}
+// wrongMethod names the methods of the resource, where the path leads to one.
+func (a *app) wrongMethod(c *gin.Context) {
+	if _, res, err := a.find(c.Request); err == nil {
+		c.Header("Allow", res.allow())
 	}
-	return id, nil
+	a.fail(c, &Error{Code: CodeMethod, Message: "Method not allowed"})
 }
 
 func (a *app) refuse(err error) gin.HandlerFunc {

@@ -8,32 +8,38 @@ import (
 	"unicode/utf8"
 )
 
-// parseChange reads the JSON object of a request, strictly: encoding/json alone would take the last of two equal
-// fields, match names in any case, and put replacement characters where a text cannot be represented. An empty
-// body is an empty change.
+// parseChange reads what a request asks to set of a customer. An empty body is an empty change.
 func parseChange(body []byte) (Change, error) {
 	var c Change
+	err := parseObject(body, c.set)
+	return c, err
+}
+
+// parseObject reads the JSON object of a request and sets its fields, strictly: encoding/json alone would take the
+// last of two equal fields, match names in any case, and put replacement characters where a text cannot be
+// represented. An empty body has no fields.
+func parseObject(body []byte, set func(field) error) error {
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
-		return c, nil
+		return nil
 	}
 	if !utf8.Valid(body) {
-		return c, invalid("the body is not valid UTF-8")
+		return invalid("the body is not valid UTF-8")
 	}
 	fields, err := splitObject(body)
 	if err != nil {
-		return c, err
+		return err
 	}
 	seen := map[string]bool{}
 	for _, f := range fields {
 		if seen[f.name] {
-			return c, invalidField(short(f.name), fmt.Sprintf("field %.64q is given twice", f.name))
+			return invalidField(short(f.name), fmt.Sprintf("field %.64q is given twice", f.name))
 		}
 		seen[f.name] = true
-		if err := c.set(f); err != nil {
-			return c, err
+		if err := set(f); err != nil {
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 type field struct {
@@ -77,9 +83,13 @@ func (c *Change) set(f field) error {
 	case "profile":
 		c.Profile, err = f.object()
 	default:
-		err = invalidField(short(f.name), fmt.Sprintf("unknown field %.64q", f.name))
+		err = unknownField(f)
 	}
 	return err
+}
+
+func unknownField(f field) error {
+	return invalidField(short(f.name), fmt.Sprintf("unknown field %.64q", f.name))
 }
 
 func (f field) text() (*string, error) {

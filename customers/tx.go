@@ -17,8 +17,29 @@ type database struct {
 	timeout time.Duration
 }
 
-// read runs a statement that changes nothing.
+// read runs a statement that changes nothing and gives one row.
 func (d database) read(ctx context.Context, scan func(pgx.Row) error, sql string, args ...any) error {
+	return d.reading(ctx, func(ctx context.Context, conn *pgxpool.Conn) error { return scan(conn.QueryRow(ctx, sql, args...)) })
+}
+
+// readAll runs a statement that changes nothing and gives any number of rows.
+func (d database) readAll(ctx context.Context, scan func(pgx.Row) error, sql string, args ...any) error {
+	return d.reading(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+func (d database) reading(ctx context.Context, read func(context.Context, *pgxpool.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	conn, err := d.pool.Acquire(ctx)
@@ -26,7 +47,7 @@ func (d database) read(ctx context.Context, scan func(pgx.Row) error, sql string
 		return notDone(fmt.Errorf("get a connection: %w", err))
 	}
 	defer conn.Release()
-	return explain(ctx, conn.Conn(), scan(conn.QueryRow(ctx, sql, args...)))
+	return explain(ctx, conn.Conn(), read(ctx, conn))
 }
 
 // write runs a statement in a transaction of its own and commits it.

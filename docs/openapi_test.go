@@ -45,21 +45,32 @@ func TestEveryMethodOfTheCustomersAPIIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := httptest.NewRecorder()
-	app.ServeHTTP(answer, httptest.NewRequest(http.MethodOptions, "/api/customers/x", nil))
-	served := strings.Split(strings.ToLower(answer.Header().Get("Allow")), ", ")
-
 	doc, _ := readDocument(t)
-	var documented []string
-	for key := range doc.Paths["/api/customers/{id}"] {
-		if key != "parameters" {
-			documented = append(documented, key)
+	const id, note = "x", "0190a6b3-5c5e-7aaa-8bbb-0123456789ab"
+	found := 0
+	for path, item := range doc.Paths {
+		if !strings.HasPrefix(path, "/api/customers/") {
+			continue
+		}
+		found++
+		answer := httptest.NewRecorder()
+		url := strings.NewReplacer("{id}", id, "{note_id}", note).Replace(path)
+		app.ServeHTTP(answer, httptest.NewRequest(http.MethodOptions, url, nil))
+		served := strings.Split(strings.ToLower(answer.Header().Get("Allow")), ", ")
+		var documented []string
+		for key := range item {
+			if key != "parameters" {
+				documented = append(documented, key)
+			}
+		}
+		slices.Sort(served)
+		slices.Sort(documented)
+		if !slices.Equal(served, documented) {
+			t.Errorf("%s: served: %v; documented: %v", path, served, documented)
 		}
 	}
-	slices.Sort(served)
-	slices.Sort(documented)
-	if !slices.Equal(served, documented) {
-		t.Errorf("served: %v; documented: %v", served, documented)
+	if found != 3 {
+		t.Errorf("%d paths, want the customer, its notes, and one note", found)
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/cellway/cellway/router/route"
 )
 
-// customersPath is where the routed API lives. What follows it is one segment: the key.
+// customersPath is where the routed API lives. What follows it is the key, and below that whatever the application has
+// for a key: the cell's application says what there is.
 const customersPath = "/api/customers/"
 
 // Codes of the public listener's own answers, beside those of packages route and edge.
@@ -76,7 +77,7 @@ func (p *public) forward(c *gin.Context) {
 // read takes the whole request in and parses it; nothing is sent before that is done.
 func (p *public) read(c *gin.Context) (string, *forward.Call, *edge.Problem) {
 	r := c.Request
-	key, err := routekey.FromPath(r.URL.EscapedPath(), customersPath)
+	key, below, err := routekey.Split(r.URL.EscapedPath(), customersPath)
 	if err != nil {
 		return "", nil, badRequest(edge.Problem{Error: "Invalid customer ID", Details: err.Error(), Code: codeInvalidID, Field: "customer_id"})
 	}
@@ -92,7 +93,7 @@ func (p *public) read(c *gin.Context) (string, *forward.Call, *edge.Problem) {
 		in.Proto = "https"
 	}
 	return key, &forward.Call{
-		Method: r.Method, Write: route.IsWrite(r.Method), Path: customersPath + key, RawQuery: r.URL.RawQuery, Body: body,
+		Method: r.Method, Write: route.IsWrite(r.Method), Path: customersPath + key + below, RawQuery: r.URL.RawQuery, Body: body,
 		Header: forward.RequestHeader(r.Header, in),
 	}, nil
 }

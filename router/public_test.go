@@ -55,8 +55,15 @@ func TestPublic_malformed_requests_reach_no_cell(t *testing.T) {
 		{"no ID", "/api/customers/", 400, "invalid_id"},
 		{"an encoded slash", "/api/customers/a%2Fb", 400, "invalid_id"},
 		{"an encoded slash and dots", "/api/customers/A%2F..%2FB", 400, "invalid_id"},
-		{"a second segment", "/api/customers/a/orders", 400, "invalid_id"},
 		{"a trailing slash", "/api/customers/a/", 400, "invalid_id"},
+		{"an empty segment", "/api/customers/a//notes", 400, "invalid_id"},
+		{"a trailing slash below", "/api/customers/a/notes/", 400, "invalid_id"},
+		{"an encoded slash below", "/api/customers/a/notes%2F1", 400, "invalid_id"},
+		{"dots below", "/api/customers/a/../b", 400, "invalid_id"},
+		{"encoded dots below", "/api/customers/a/notes/%2e%2e", 400, "invalid_id"},
+		{"NUL below", "/api/customers/a/notes/1%00", 400, "invalid_id"},
+		{"a double encoding below", "/api/customers/a/notes/%2561", 400, "invalid_id"},
+		{"too deep a path", "/api/customers/a" + strings.Repeat("/b", 9), 400, "invalid_id"},
 		{"a backslash", "/api/customers/a%5Cb", 400, "invalid_id"},
 		{"NUL", "/api/customers/a%00", 400, "invalid_id"},
 		{"CR LF", "/api/customers/a%0D%0AX:y", 400, "invalid_id"},
@@ -91,7 +98,7 @@ func TestPublic_malformed_requests_reach_no_cell(t *testing.T) {
 	if n := reached.Load(); n != 0 {
 		t.Errorf("%d malformed requests reached the cell", n)
 	}
-	for _, good := range []string{"a", "A1._~@+-z", strings.Repeat("a", 128), "%61lice", "a%2Bb"} {
+	for _, good := range []string{"a", "A1._~@+-z", strings.Repeat("a", 128), "%61lice", "a%2Bb", "a/notes", "a/notes/0190a", "a/orders/1/lines"} {
 		if r := s.raw("GET /api/customers/" + good + " HTTP/1.1\r\nHost: x\r\n\r\n"); r.status != 200 {
 			t.Errorf("%s: %+v", good, r)
 		}
@@ -102,10 +109,13 @@ func TestPublic_the_ID_is_decoded_once_and_sent_plain(t *testing.T) {
 	s := newScene(t)
 	s.cell("cell-a", echo("cell-a"))
 	s.serve("cell-a", Config{})
-	for sent, arrives := range map[string]string{"%61lice%40x": "alice@x", "a%2Bb": "a+b", "a+b": "a+b"} {
+	for sent, arrives := range map[string]string{
+		"%61lice%40x": "alice@x", "a%2Bb": "a+b", "a+b": "a+b", "%61lice/n%6Ftes/%31%2B": "alice/notes/1+",
+	} {
 		r := s.raw("GET /api/customers/" + sent + "?q=%20 HTTP/1.1\r\nHost: x\r\n\r\n")
 		headers, _ := r.body["headers"].(map[string]any)
-		if r.body["uri"] != "/api/customers/"+arrives+"?q=%20" || fmt.Sprint(headers["Cellway-Key"]) != "["+arrives+"]" {
+		id, _, _ := strings.Cut(arrives, "/")
+		if r.body["uri"] != "/api/customers/"+arrives+"?q=%20" || fmt.Sprint(headers["Cellway-Key"]) != "["+id+"]" {
 			t.Errorf("%s arrives as %v with key %v", sent, r.body["uri"], headers["Cellway-Key"])
 		}
 	}

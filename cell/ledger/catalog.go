@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,14 +12,19 @@ type Column struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`               // as Postgres writes it, modifiers included
 	Required bool   `json:"required,omitempty"` // NOT NULL and without a default
+
+	// What a name alone does not say of a type that the application has made; of an array's elements, where it is one.
+	Labels []string `json:"labels,omitempty"` // of an enum
+	Shape  string   `json:"shape,omitempty"`  // attributes of a composite type, base type of a domain
 }
 
 // Table is a tracked table. Generated columns are not among its columns (each side computes them), and neither are
 // the platform's own.
 type Table struct {
-	Name    string   `json:"name"`
-	Key     string   `json:"key"` // the key column
-	Columns []Column `json:"columns"`
+	Name      string   `json:"name"`
+	Key       string   `json:"key"` // the key column
+	Columns   []Column `json:"columns"`
+	Generated []string `json:"generated,omitempty"` // names of generated columns
 }
 
 // Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
@@ -48,27 +52,44 @@ func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
 	return wrap(err, "settle the form of texts")
 }
 
+// catalogSQL gives every column of every tracked table, but the platform's own.
+const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname, format_type(a.atttypid, a.atttypmod),
+	a.attnotnull AND NOT a.atthasdef AND a.attidentity = '',
+	ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = el.oid ORDER BY e.enumsortorder),
+	CASE WHEN ty.typtype = 'd' THEN format_type(ty.typbasetype, ty.typtypmod)
+		WHEN el.typtype = 'c' THEN (SELECT string_agg(quote_ident(p.attname) || ' ' || format_type(p.atttypid, p.atttypmod), ', ' ORDER BY p.attnum)
+			FROM pg_attribute p WHERE p.attrelid = el.typrelid AND p.attnum > 0 AND NOT p.attisdropped)
+		ELSE '' END
+	FROM %s t
+	JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+	JOIN pg_type ty ON ty.oid = a.atttypid
+	JOIN pg_type el ON el.oid = CASE WHEN ty.typcategory = 'A' THEN ty.typelem WHEN ty.typtype = 'd' THEN ty.typbasetype ELSE ty.oid END
+	WHERE a.attname NOT IN ('cellway_partition', 'cellway_xid')
+	ORDER BY t.name, a.attnum`
+
 // catalog reads the tracked tables; the transaction is settled.
 func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
-	rows, err := tx.Query(ctx, `SELECT t.name, t.key_column, a.attname, format_type(a.atttypid, a.atttypmod),
-			a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
-		FROM `+l.table("cellway_tables")+` t
-		JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
-		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-		WHERE a.attname NOT IN ('cellway_partition', 'cellway_xid')
-		ORDER BY t.name, a.attnum`, pgx.Identifier{l.schema}.Sanitize())
+	rows, err := tx.Query(ctx, fmt.Sprintf(catalogSQL, l.table("cellway_tables")), pgx.Identifier{l.schema}.Sanitize())
 	if err != nil {
 		return nil, fmt.Errorf("read tracked tables: %w", err)
 	}
 	var tables []Table
 	var name, key string
-	var column Column
-	_, err = pgx.ForEachRow(rows, []any{&name, &key, &column.Name, &column.Type, &column.Required}, func() error {
+	var generated bool
+	var c Column
+	_, err = pgx.ForEachRow(rows, []any{&name, &key, &generated, &c.Name, &c.Type, &c.Required, &c.Labels, &c.Shape}, func() error {
 		if len(tables) == 0 || tables[len(tables)-1].Name != name {
 			tables = append(tables, Table{Name: name, Key: key})
 		}
 		last := &tables[len(tables)-1]
-		last.Columns = append(last.Columns, column)
+		if generated {
+			last.Generated = append(last.Generated, c.Name)
+			return nil
+		}
+		one := c
+		one.Labels = append([]string(nil), c.Labels...) // the next row may be read into the same array
+		last.Columns = append(last.Columns, one)
 		return nil
 	})
 	if err != nil {
@@ -122,43 +143,6 @@ func parentsFirst(tables []Table, references map[string][]string) []Table {
 		visit(t)
 	}
 	return out
-}
-
-// Fits says why rows of the source's tables cannot be taken in by the target's, nil if they can: the target must
-// have every table and column, of the same type and key, and none that it cannot fill. The error names the first.
-func Fits(source, target []Table) error {
-	for _, s := range source {
-		i := slices.IndexFunc(target, func(t Table) bool { return t.Name == s.Name })
-		if i < 0 {
-			return fmt.Errorf("table %s is tracked at the source and not at the target", s.Name)
-		}
-		if err := s.fits(target[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t Table) fits(target Table) error {
-	if t.Key != target.Key {
-		return fmt.Errorf("table %s has key %s at the source and %s at the target", t.Name, t.Key, target.Key)
-	}
-	for _, c := range t.Columns {
-		i := slices.IndexFunc(target.Columns, func(o Column) bool { return o.Name == c.Name })
-		if i < 0 {
-			return fmt.Errorf("column %s.%s is missing at the target", t.Name, c.Name)
-		}
-		if other := target.Columns[i].Type; other != c.Type {
-			return fmt.Errorf("column %s.%s is %s at the source and %s at the target", t.Name, c.Name, c.Type, other)
-		}
-	}
-	for _, c := range target.Columns {
-		known := slices.ContainsFunc(t.Columns, func(o Column) bool { return o.Name == c.Name })
-		if !known && c.Required {
-			return fmt.Errorf("column %s.%s of the target is NOT NULL, has no default, and is missing at the source", t.Name, c.Name)
-		}
-	}
-	return nil
 }
 
 // columnList is the quoted list of the columns that travel.

@@ -38,7 +38,8 @@
 //
 // Export writes the rows of a fenced partition as a stream of frames (frames.go), from one snapshot; Pull reads
 // such a stream in one transaction, digests what arrived, compares, and only then calls the partition ready. A
-// stream that breaks off, differs or does not fit leaves nothing behind.
+// stream that breaks off, differs or does not fit leaves nothing behind. What travels is read from the database's
+// catalog (catalog.go), whatever the tables and types; whether two cells' tables fit is a function of both (fits.go).
 //
 // # Roles
 //

@@ -14,7 +14,7 @@ import (
 	"github.com/cellway/cellway/placement"
 )
 
-// customersPath is where the application's keys stand in a request's path.
+// customersPath is where the application's keys stand in a request's path; what belongs to a customer is below.
 const customersPath = "/api/customers/"
 
 type cellFlags struct {
@@ -83,7 +83,7 @@ func runCell(ctx context.Context, cmd *cobra.Command, f cellFlags) error {
 
 // customerKey finds the customer's ID in the path, by the same rule as router and application.
 func customerKey(r *http.Request) (key string, ok bool, err error) {
-	key, err = routekey.FromPath(r.URL.EscapedPath(), customersPath)
+	key, _, err = routekey.Split(r.URL.EscapedPath(), customersPath)
 	return key, err == nil, nil // a path without a key is the application's to refuse
 }
 
