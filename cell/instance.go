@@ -39,6 +39,7 @@ type instance struct {
 	hints  chan placement.Partition // whose rows are to be looked at
 	hinted []atomic.Int64           // by partition: when it was last put there, in Unix nanoseconds
 
+	looks    looks
 	probe    probe
 	count    counter
 	commands *prometheus.CounterVec
@@ -62,6 +63,7 @@ func (in *instance) run(ctx context.Context) {
 
 func (in *instance) close() {
 	in.transport.CloseIdleConnections()
+	in.looks.close()
 	in.pools.close()
 }
 

@@ -13,14 +13,25 @@ type Column struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`               // as Postgres writes it, modifiers included
 	Required bool   `json:"required,omitempty"` // NOT NULL and without a default
+
+	serial bool // draws from a sequence of its own
+	always bool // an identity that no update may change
 }
 
 // Table is a tracked table. Generated columns are not among its columns (each side computes them), and neither are
 // the platform's own.
 type Table struct {
 	Name    string   `json:"name"`
-	Key     string   `json:"key"` // the key column
+	Key     string   `json:"key"`     // the key column
+	Primary []string `json:"primary"` // the primary key's columns
 	Columns []Column `json:"columns"`
+	// Whole: its rows, or those of a table before it, may refer to later ones of this table: they are taken in
+	// together or not at all.
+	Whole bool `json:"whole,omitempty"`
+	// Until: with this table, rows before it still refer to tables after it.
+	Until bool `json:"until,omitempty"`
+
+	referred bool // by foreign keys
 }
 
 // Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
@@ -39,19 +50,25 @@ func (l *Ledger) Tables(ctx context.Context) ([]Table, error) {
 // snapshot is one consistent reading of the database.
 var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
+// longStatement is how long one statement on a partition's rows may take, in milliseconds; contexts bound it, too.
+const longStatement = "900000"
+
 // settle makes the transaction read and write texts in the same form as every other one that digests or copies,
 // and takes names of the schema without their schema (types of its own are then called alike on both sides).
 func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SET LOCAL search_path = `+pgx.Identifier{l.schema}.Sanitize()+`; SET LOCAL client_encoding = 'UTF8';
 		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
-		SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'`)
+		SET LOCAL extra_float_digits = 3; SET LOCAL statement_timeout = `+longStatement+`; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'`)
 	return wrap(err, "settle the form of texts")
 }
 
 // catalog reads the tracked tables; the transaction is settled.
 func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
 	rows, err := tx.Query(ctx, `SELECT t.name, t.key_column, a.attname, format_type(a.atttypid, a.atttypmod),
-			a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+			a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.attidentity = 'a',
+			EXISTS (SELECT FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid WHERE d.refobjid = c.oid
+				AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
+			coalesce((SELECT a.attnum = ANY (i.indkey) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), false)
 		FROM `+l.table("cellway_tables")+` t
 		JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -63,26 +80,50 @@ func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
 	var tables []Table
 	var name, key string
 	var column Column
-	_, err = pgx.ForEachRow(rows, []any{&name, &key, &column.Name, &column.Type, &column.Required}, func() error {
+	var primary bool
+	into := []any{&name, &key, &column.Name, &column.Type, &column.Required, &column.always, &column.serial, &primary}
+	_, err = pgx.ForEachRow(rows, into, func() error {
 		if len(tables) == 0 || tables[len(tables)-1].Name != name {
 			tables = append(tables, Table{Name: name, Key: key})
 		}
 		last := &tables[len(tables)-1]
 		last.Columns = append(last.Columns, column)
+		if primary {
+			last.Primary = append(last.Primary, column.Name)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read tracked tables: %w", err)
 	}
 	references, err := l.references(ctx, tx)
-	return parentsFirst(tables, references), err
+	return noteReferences(parentsFirst(tables, references), references), err
 }
 
-// references maps each tracked table to those that its foreign keys go to.
+// noteReferences says of each table, in their order, who refers to it and where their rows can be taken in part by part.
+func noteReferences(tables []Table, references map[string][]string) []Table {
+	place := map[string]int{}
+	for i, t := range tables {
+		place[t.Name] = i
+	}
+	last := -1 // the last table that those seen so far refer to
+	for i := range tables {
+		for _, parent := range references[tables[i].Name] {
+			if at, ok := place[parent]; ok {
+				tables[at].referred = true
+				last = max(last, at)
+			}
+		}
+		tables[i].Whole, tables[i].Until = last >= i, last > i
+	}
+	return tables
+}
+
+// references maps each tracked table to those that its foreign keys go to, itself included.
 func (l *Ledger) references(ctx context.Context, tx pgx.Tx) (map[string][]string, error) {
 	rows, err := tx.Query(ctx, `SELECT c.relname, p.relname FROM pg_constraint f
 		JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
-		WHERE f.contype = 'f' AND c.oid <> p.oid AND f.connamespace = $1::text::regnamespace
+		WHERE f.contype = 'f' AND f.connamespace = $1::text::regnamespace
 		ORDER BY 1, 2`, pgx.Identifier{l.schema}.Sanitize())
 	if err != nil {
 		return nil, fmt.Errorf("read foreign keys: %w", err)
@@ -143,6 +184,9 @@ func (t Table) fits(target Table) error {
 	if t.Key != target.Key {
 		return fmt.Errorf("table %s has key %s at the source and %s at the target", t.Name, t.Key, target.Key)
 	}
+	if !slices.Equal(t.Primary, target.Primary) {
+		return fmt.Errorf("table %s has primary key %v at the source and %v at the target", t.Name, t.Primary, target.Primary)
+	}
 	for _, c := range t.Columns {
 		i := slices.IndexFunc(target.Columns, func(o Column) bool { return o.Name == c.Name })
 		if i < 0 {
@@ -159,16 +203,4 @@ func (t Table) fits(target Table) error {
 		}
 	}
 	return nil
-}
-
-// columnList is the quoted list of the columns that travel.
-func (t Table) columnList() string {
-	var list []byte
-	for i, c := range t.Columns {
-		if i > 0 {
-			list = append(list, ", "...)
-		}
-		list = append(list, pgx.Identifier{c.Name}.Sanitize()...)
-	}
-	return string(list)
 }
