@@ -153,10 +153,22 @@ func (s stage) move(t testing.TB, move string, epoch placement.Epoch) {
 // finish carries a move out from step 7 to step 12; what was fenced is in the command.
 func (s stage) finish(t testing.TB, cmd protocol.Command) {
 	t.Helper()
+	s.arrive(t, cmd)
+	s.settle(t, cmd)
+}
+
+// arrive carries a move out from step 7 to step 9.
+func (s stage) arrive(t testing.TB, cmd protocol.Command) {
+	t.Helper()
 	s.pull(t, cmd)
 	do(t, s.source.MarkReads, s.p, cmd)
 	do(t, s.source.Handover, s.p, cmd)
 	do(t, s.target.Own, s.p, cmd)
+}
+
+// settle carries a move out from step 11 to step 12.
+func (s stage) settle(t testing.TB, cmd protocol.Command) {
+	t.Helper()
 	if _, err := s.check(t, cmd); err != nil {
 		t.Fatal(err)
 	}
