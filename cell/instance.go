@@ -61,9 +61,9 @@ func (in *instance) run(ctx context.Context) {
 	work.Wait()
 }
 
-func (in *instance) close() {
+func (in *instance) close(ctx context.Context) {
 	in.transport.CloseIdleConnections()
-	in.looks.close()
+	in.looks.close(ctx)
 	in.pools.close()
 }
 

@@ -78,13 +78,13 @@ func (s *looks) drop(ctx context.Context, p placement.Partition) {
 }
 
 // close gives all up, before the pools close.
-func (s *looks) close() {
+func (s *looks) close(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	for p, k := range s.kept {
 		k.timer.Stop()
-		k.Close(context.Background())
+		k.Close(ctx)
 		delete(s.kept, p)
 	}
 }
