@@ -76,7 +76,7 @@ func (c *Cell) run(ctx context.Context, fail context.CancelCauseFunc) error {
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer in.close(ctx)
 	in.addr, in.internal = c.Addr(), c.InternalAddr()
 	if err := in.announceFirst(ctx); err != nil {
 		return err

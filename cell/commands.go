@@ -21,12 +21,13 @@ func (in *instance) command(ctx context.Context, p placement.Partition, verb pro
 	if why := in.restored.Load(); why != nil {
 		return protocol.Reply{}, &protocol.Problem{Code: protocol.CodeInternal, Message: *why}
 	}
-	if verb == protocol.VerbPull {
-		reply, err := in.pull(ctx, p, cmd)
-		if err == nil {
-			in.hint(p)
-		}
-		return reply, err
+	switch verb {
+	case protocol.VerbCopy:
+		return in.copyRows(ctx, p, cmd)
+	case protocol.VerbPull:
+		return in.pull(ctx, p, cmd)
+	case protocol.VerbCheck:
+		return in.check(ctx, p, cmd)
 	}
 	do, ok := in.steps()[verb]
 	if !ok {
@@ -41,12 +42,13 @@ func (in *instance) steps() map[protocol.Verb]step {
 	return map[protocol.Verb]step{
 		protocol.VerbAdopt:    l.Adopt,
 		protocol.VerbRecord:   l.Record,
-		protocol.VerbImport:   in.shown(l.Import),
+		protocol.VerbImport:   in.shown(in.importRows),
 		protocol.VerbClose:    in.closeWrites,
 		protocol.VerbFence:    in.shown(in.fence),
 		protocol.VerbHandover: in.shown(in.handover),
 		protocol.VerbOwn:      in.shown(l.Own),
 		protocol.VerbReceipt:  l.Receipt,
+		protocol.VerbCompare:  l.Compare,
 		protocol.VerbSweep:    in.sweep,
 		protocol.VerbRelease:  in.shown(l.Release),
 		protocol.VerbClear:    in.shown(l.Clear),
@@ -80,6 +82,10 @@ func (in *instance) closeWrites(ctx context.Context, p placement.Partition, cmd 
 		return row, refuse(protocol.CodeStale, row, "token %d is below the row's %d: a newer leader has been here", cmd.Token, row.Token)
 	case !row.Busy(cmd.Move) || row.State != protocol.StateOwned && row.State != protocol.StateFenced:
 		return row, refuse(protocol.CodeConflict, row, "partition %d is %s and names move %q, not %q", p, row.State, row.Move, cmd.Move)
+	}
+	// Before anybody waits for it: a transaction that the fence could not outwait.
+	if err := in.ledger.Quiet(ctx, p); err != nil {
+		return row, err
 	}
 	return row, in.emptyGates(ctx, p, drain, fence)
 }
@@ -156,26 +162,6 @@ func wasHandedOver(err error, cmd protocol.Command) bool {
 	refused, ok := errors.AsType[*protocol.Problem](err)
 	return ok && refused.Code == protocol.CodeConflict && refused.Row != nil &&
 		refused.Row.State == protocol.StateMoved && refused.Row.Epoch == cmd.Epoch
-}
-
-// pull is step 7: from the first of the source's instances that opens the stream.
-func (in *instance) pull(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Reply, error) {
-	var errs []error
-	for _, addr := range cmd.PeerAddrs {
-		stream, err := in.peers.Pull(ctx, addr, p, cmd.Move, cmd.FenceNo)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		defer stream.Close()
-		return in.ledger.Pull(ctx, p, cmd, stream)
-	}
-	if len(errs) == 0 {
-		return protocol.Reply{}, invalid("peer_addrs is missing")
-	}
-	return protocol.Reply{}, &protocol.Problem{
-		Code: protocol.CodePeer, Message: fmt.Sprintf("the source gave no rows: %v", errors.Join(errs...)),
-	}
 }
 
 // sweep is step 12: reads that were admitted before the hand-over must not meet what is missing.

@@ -35,10 +35,16 @@
 //
 //	close      all close for writes, and all are empty within the drain time; else all open again (busy, silent)
 //	fence      marker, fence, marker away; gates read the row
+//	           before the first gate closes, a write transaction that the fence could not outwait refuses the command
 //	handover   read marker, all close for reads, row moved; gates read the row. One gate is silent: not done, the
 //	           marker stays, and the fence's deadline opens everything
 //	sweep      reads from before the hand-over have ended at all gates; then the rows go
-//	import, own, release, clear: the row, then gates read it
+//	import     the catalogs of both cells are compared; then the row, then gates read it
+//	own, release, clear: the row, then gates read it
+//
+// As a target the cell pulls from the source's internal listener (rows.go): copy takes all rows while the source works,
+// and what has changed; pull takes what changed last, under the fence, and seals it. What was sealed is kept to be
+// looked at, as an open snapshot (looks.go), so that check can count it while customers write again.
 //
 // A gate that could not be told of a change is not waited for where it does no harm: it refuses with 503, and the
 // refusal has the row read again.

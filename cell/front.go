@@ -17,7 +17,8 @@ const (
 	headTimeout     = 5 * time.Second
 	sendTimeout     = 10 * time.Second // for an answer, beyond the time to work on it
 	keepAlive       = 2 * time.Minute  // longer than routers keep unused connections
-	internalTimeout = 30 * time.Second // the longest answer of the internal listener, but for the pull of rows
+	commandTimeout  = time.Minute      // the longest command, but for work on many rows
+	internalTimeout = 30 * time.Second // the same for its answer
 	maxHeader       = 64 << 10
 )
 
@@ -46,7 +47,7 @@ func listen(ctx context.Context, cfg Config) (*fronts, error) {
 		app.listener.Close()
 		return nil, err
 	}
-	internal.server.ReadTimeout = exportTimeout + time.Second
+	internal.server.ReadTimeout = commandTimeout + time.Second
 	internal.server.WriteTimeout = internalTimeout
 	return &fronts{app: app, internal: internal}, nil
 }

@@ -39,6 +39,7 @@ type instance struct {
 	hints  chan placement.Partition // whose rows are to be looked at
 	hinted []atomic.Int64           // by partition: when it was last put there, in Unix nanoseconds
 
+	looks    looks
 	probe    probe
 	count    counter
 	commands *prometheus.CounterVec
@@ -60,8 +61,9 @@ func (in *instance) run(ctx context.Context) {
 	work.Wait()
 }
 
-func (in *instance) close() {
+func (in *instance) close(ctx context.Context) {
 	in.transport.CloseIdleConnections()
+	in.looks.close(ctx)
 	in.pools.close()
 }
 

@@ -21,6 +21,7 @@ func two(t *testing.T) (a1, a2 *running, m *handMove) {
 	m = newMove(t, a1, s.start("cell-b"), 0, 2)
 	m.record()
 	m.importNew()
+	m.copy()
 	return a1, a2, m
 }
 
@@ -151,6 +152,7 @@ func TestSweep_waits_for_reads_from_before_the_handover(t *testing.T) {
 	if got := goOn(); got.status != 200 || got.body != "Ann" {
 		t.Errorf("the early read: %v", got)
 	}
+	m.check()
 	m.do(a1, protocol.VerbSweep, nil)
 }
 

@@ -1,7 +1,6 @@
 package cell
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -18,9 +17,9 @@ import (
 )
 
 const (
-	maxCommand    = 1 << 20
-	exportTimeout = 60 * time.Second // the longest pull of one partition's rows
-	exportBuffer  = 64 << 10
+	maxCommand     = 8 << 20          // a comparison names the keys of rows that were written meanwhile
+	longTimeout    = 15 * time.Minute // the longest work on one partition's rows
+	catalogTimeout = 5 * time.Second
 )
 
 // internalHandler serves mover, other cells, and the cell's other instances. Whoever has the credential may do
@@ -30,8 +29,9 @@ func (in *instance) internalHandler() http.Handler {
 	partition := protocol.PathPartitions + "/{partition}"
 	mux.HandleFunc("GET "+protocol.PathPartitions, answered(in.getRows))
 	mux.HandleFunc("GET "+partition, answered(in.getRow))
-	mux.HandleFunc("POST "+partition+"/{verb}", answered(in.postCommand))
-	mux.HandleFunc("GET "+partition+protocol.PathRows, in.getExport)
+	mux.HandleFunc("POST "+partition+"/{verb}", unhurried(answered(in.postCommand)))
+	mux.HandleFunc("GET "+protocol.PathTables, answered(in.getTables))
+	mux.HandleFunc("GET "+partition+protocol.PathRows, unhurried(in.getExport))
 	mux.HandleFunc("POST "+protocol.PathAssign, answered(in.postAssign))
 	mux.HandleFunc("POST "+protocol.PathGates+"/{partition}", answered(in.postOrder))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -64,6 +64,22 @@ func answered(do func(r *http.Request) (any, error)) http.HandlerFunc {
 }
 
 func (in *instance) getRows(r *http.Request) (any, error) { return in.keeper.Rows(r.Context()) }
+
+// getTables shows the catalog to the target of a move.
+func (in *instance) getTables(r *http.Request) (any, error) { return in.keeper.Tables(r.Context()) }
+
+// unhurried gives a request the time that work on many rows may take; its own context ends with whoever asked.
+func unhurried(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), longTimeout)
+		defer cancel()
+		// Best effort: without it the server's own, shorter limits hold.
+		until := time.Now().Add(longTimeout)
+		c := http.NewResponseController(w)
+		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until)
+		do(w, r.WithContext(ctx))
+	}
+}
 
 func (in *instance) getRow(r *http.Request) (any, error) {
 	p, err := in.partition(r)
@@ -107,7 +123,7 @@ func (in *instance) note(ctx context.Context, p placement.Partition, verb protoc
 	default:
 		log.DebugContext(ctx, "command refused", "error", err)
 	}
-	if _, known := in.steps()[verb]; known || verb == protocol.VerbPull {
+	if _, known := in.steps()[verb]; known || verb == protocol.VerbCopy || verb == protocol.VerbPull || verb == protocol.VerbCheck {
 		in.commands.WithLabelValues(string(verb), outcome).Inc()
 	}
 }
@@ -144,55 +160,6 @@ func (in *instance) postOrder(r *http.Request) (any, error) {
 		return nil, invalid("wait_ms must be from 0 to %d, open_ms to %d", limit, 2*limit)
 	}
 	return in.obey(r.Context(), p, order)
-}
-
-// getExport streams a fenced partition's rows. What is refused is refused before the first byte; what goes wrong
-// later breaks the connection off.
-func (in *instance) getExport(w http.ResponseWriter, r *http.Request) {
-	p, err := in.partition(r)
-	fenceNo, parseErr := strconv.ParseInt(r.URL.Query().Get("fence_no"), 10, 64)
-	if err == nil && parseErr != nil {
-		err = invalid("fence_no: %v", parseErr)
-	}
-	if why := in.restored.Load(); err == nil && why != nil {
-		err = &protocol.Problem{Code: protocol.CodeInternal, Message: *why}
-	}
-	if err != nil {
-		writeProblem(w, asProblem(err))
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), exportTimeout)
-	defer cancel()
-	// Best effort: without it the server's own, shorter limit holds.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTimeout))
-	out := &startedWriter{w: w}
-	buffered := bufio.NewWriterSize(out, exportBuffer)
-	err = in.ledger.Export(ctx, p, r.URL.Query().Get("move"), fenceNo, buffered)
-	if err == nil {
-		err = buffered.Flush()
-	}
-	if err == nil {
-		return
-	}
-	in.log.DebugContext(ctx, "export failed", "partition", p, "error", err)
-	if out.started {
-		panic(http.ErrAbortHandler)
-	}
-	writeProblem(w, asProblem(err))
-}
-
-// startedWriter knows whether anything went out.
-type startedWriter struct {
-	w       http.ResponseWriter
-	started bool
-}
-
-func (s *startedWriter) Write(b []byte) (int, error) {
-	if !s.started {
-		s.started = true
-		s.w.Header().Set("Content-Type", "application/octet-stream")
-	}
-	return s.w.Write(b)
 }
 
 func (in *instance) partition(r *http.Request) (placement.Partition, error) {

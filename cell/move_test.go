@@ -66,6 +66,19 @@ func (m *handMove) pull() protocol.Reply {
 	return m.do(m.to, protocol.VerbPull, m.underFence)
 }
 
+// copy takes all rows, and leaves the command's answer.
+func (m *handMove) copy() protocol.Reply {
+	m.t.Helper()
+	return m.do(m.to, protocol.VerbCopy, m.underFence)
+}
+
+// check compares the sides once more.
+func (m *handMove) check() {
+	m.t.Helper()
+	reply := m.do(m.to, protocol.VerbCheck, nil)
+	m.do(m.from, protocol.VerbCompare, func(c *protocol.Command) { c.Check = reply.Check })
+}
+
 func (m *handMove) underFence(cmd *protocol.Command) {
 	cmd.FenceNo, cmd.Attempt = m.from.row(m.p).FenceNo, m.to.row(m.p).Attempt
 }
@@ -77,6 +90,7 @@ func (m *handMove) untilReady() {
 	m.t.Helper()
 	m.record()
 	m.importNew()
+	m.copy()
 	m.closeAndFence()
 	m.pull()
 }
@@ -94,7 +108,12 @@ func TestMove_step_by_step(t *testing.T) {
 	wantStatus(t, "target before the move", b.get(0), 421)
 	m.importNew()
 	wantFenced(t, "target, importing", b.get(0))
-	wantStatus(t, "source, recorded", a.put(0, "Ann2"), 200)
+	wantStatus(t, "source, recorded", a.put(0, "Ann1"), 200)
+	if reply := m.copy(); len(reply.Target) != 1 || reply.Target[0].Rows != 1 || reply.Target[0] != reply.Source[0] {
+		t.Errorf("digests %+v, %+v", reply.Source, reply.Target)
+	}
+	wantFenced(t, "target, copied", b.get(0))
+	wantStatus(t, "source, copied", a.put(0, "Ann2"), 200)
 
 	m.do(a, protocol.VerbClose, nil)
 	wantFenced(t, "source, closed, write", a.put(0, "never"))
@@ -122,6 +141,7 @@ func TestMove_step_by_step(t *testing.T) {
 	}
 	wantStatus(t, "target, write", b.put(0, "Ann3"), 200)
 
+	m.check()
 	receipt := &protocol.Receipt{Move: m.base.Move, Partition: 0, From: "cell-a", To: "cell-b", Epoch: 2}
 	for _, at := range []*running{a, b} {
 		m.do(at, protocol.VerbReceipt, func(c *protocol.Command) { c.Receipt = receipt })
@@ -141,6 +161,8 @@ func TestMove_commands_may_be_repeated(t *testing.T) {
 	m.record()
 	m.record()
 	m.importNew()
+	m.copy()
+	m.copy()
 	m.closeAndFence()
 	m.fence()
 	m.pull()
@@ -154,6 +176,8 @@ func TestMove_commands_may_be_repeated(t *testing.T) {
 	for range 2 {
 		m.do(b, protocol.VerbOwn, byHand)
 	}
+	m.check()
+	m.check()
 	for range 2 {
 		m.do(a, protocol.VerbSweep, nil)
 	}
@@ -193,6 +217,7 @@ func TestPull_from_an_instance_that_is_away_takes_the_next(t *testing.T) {
 	m := newMove(t, a, b, 0, 2)
 	m.record()
 	m.importNew()
+	m.copy()
 	m.closeAndFence()
 	_, err := m.try(b, protocol.VerbPull, func(c *protocol.Command) {
 		m.underFence(c)
@@ -211,7 +236,7 @@ func TestExport_is_refused_before_the_first_byte(t *testing.T) {
 	s := newSystem(t)
 	a := s.start("cell-a")
 	a.assign(0)
-	_, err := s.peers().Pull(t.Context(), a.InternalAddr(), 0, "no-such-move", 1)
+	_, err := s.peers().Pull(t.Context(), a.InternalAddr(), 0, protocol.Wanted{Move: "no-such-move", FenceNo: 1})
 	if protocol.CodeOf(err) != protocol.CodeConflict {
 		t.Errorf("error %v", err)
 	}

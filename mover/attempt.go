@@ -24,6 +24,7 @@ type attempt struct {
 
 	source, target protocol.Row
 	learned        *flipped // the map after a flip
+	caughtUp       bool     // the target has just taken in what changed
 }
 
 // run is the whole story: see that the journal knows the move, write this leader's token into both rows and read
@@ -83,7 +84,8 @@ func (a *attempt) enter(ctx context.Context) error {
 	if a.mustTurnBack() {
 		return a.take(ctx, Step{Do: ActUndo, Why: a.giveUp})
 	}
-	if a.mv.Error != "" && a.mv.Tries == a.cfg.ReportAfter {
+	if a.report {
+		a.report = false
 		return a.update(ctx, a.mv)
 	}
 	return nil
@@ -156,8 +158,12 @@ func (a *attempt) atTarget(ctx context.Context, verb protocol.Verb, cmd protocol
 func (a *attempt) send(ctx context.Context, addr string, verb protocol.Verb, cmd protocol.Command) (protocol.Reply, error) {
 	cmd.Move, cmd.Epoch, cmd.Token = a.mv.ID, a.mv.Epoch, a.term.Token
 	patience := a.cfg.StepTimeout
-	if verb == protocol.VerbAdopt {
+	switch verb {
+	case protocol.VerbAdopt:
 		patience = min(patience, adoptPatience)
+	case protocol.VerbImport, protocol.VerbCopy, protocol.VerbCheck, protocol.VerbCompare, protocol.VerbSweep, protocol.VerbClear:
+		patience = max(patience, a.cfg.CopyTimeout)
+	default:
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

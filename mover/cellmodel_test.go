@@ -44,6 +44,15 @@ func (r modelRow) transition(cell string, verb protocol.Verb, cmd protocol.Comma
 			return r, protocol.CodeConflict
 		}
 		return r, ""
+	case protocol.VerbCopy:
+		return r.copyRows(cmd)
+	case protocol.VerbCheck:
+		if r.State != protocol.StateReady && !r.arrived(cmd) || !r.Busy(cmd.Move) {
+			return r, protocol.CodeConflict
+		}
+		return r, ""
+	case protocol.VerbCompare:
+		return r.compare(cmd)
 	case protocol.VerbFence:
 		return r.fence(cmd, now)
 	case protocol.VerbPull:
@@ -81,6 +90,38 @@ func (r modelRow) free() modelRow {
 	return r
 }
 
+func (r modelRow) fresh() modelRow {
+	r.Batch, r.Copied = 0, false
+	return r
+}
+
+func (r modelRow) taking(cmd protocol.Command) bool {
+	return r.State == protocol.StateImporting && r.Busy(cmd.Move) && r.MoveEpoch == cmd.Epoch && r.Attempt == cmd.Attempt
+}
+
+// copyRows either begins and ends, or takes in what changed; see [modelRow.partly].
+func (r modelRow) copyRows(cmd protocol.Command) (modelRow, string) {
+	if !r.taking(cmd) || !r.Copied && r.Batch > 0 {
+		return r, protocol.CodeConflict
+	}
+	r.Batch, r.Copied = 1, true
+	return r, ""
+}
+
+// partly is a copy that broke off.
+func (r modelRow) partly() modelRow {
+	r.Batch, r.Copied = 1, false
+	return r
+}
+
+func (r modelRow) compare(cmd protocol.Command) (modelRow, string) {
+	if !r.gone(cmd) {
+		return r, protocol.CodeConflict
+	}
+	r.Checked = r.Checked || !r.Swept
+	return r, ""
+}
+
 func (r modelRow) record(cmd protocol.Command) (modelRow, string) {
 	again := r.Busy(cmd.Move) && r.MoveEpoch == cmd.Epoch
 	switch {
@@ -107,7 +148,7 @@ func (r modelRow) importing(cmd protocol.Command) (modelRow, string) {
 	r.State, r.Swept = protocol.StateImporting, false
 	r.Move, r.MoveEpoch, r.HighEpoch, r.Peer = cmd.Move, cmd.Epoch, max(r.HighEpoch, cmd.Epoch), cmd.Peer
 	r.Attempt, r.FenceNo = r.Attempt+1, 0
-	return r, ""
+	return r.fresh(), ""
 }
 
 func (r modelRow) fence(cmd protocol.Command, now time.Time) (modelRow, string) {
@@ -128,7 +169,7 @@ func (r modelRow) pull(cmd protocol.Command) (modelRow, string) {
 	switch {
 	case ours && r.State == protocol.StateReady && r.FenceNo == cmd.FenceNo:
 		return r, ""
-	case ours && r.State == protocol.StateImporting:
+	case ours && r.State == protocol.StateImporting && r.Copied:
 		r.State, r.FenceNo = protocol.StateReady, cmd.FenceNo
 		return r, ""
 	}
@@ -143,6 +184,7 @@ func (r modelRow) handover(cmd protocol.Command) (modelRow, string) {
 		return r, protocol.CodeConflict
 	}
 	r.State, r.Epoch, r.Swept, r.Deadline = protocol.StateMoved, cmd.Epoch, false, time.Time{}
+	r.Checked = false
 	return r, ""
 }
 
@@ -153,7 +195,7 @@ func (r modelRow) own(cmd protocol.Command) (modelRow, string) {
 	if r.State != protocol.StateReady || !r.Busy(cmd.Move) || r.MoveEpoch != cmd.Epoch || cmd.FenceNo != 0 && cmd.FenceNo != r.FenceNo {
 		return r, protocol.CodeConflict
 	}
-	r.State, r.Epoch = protocol.StateOwned, cmd.Epoch
+	r.State, r.Epoch, r.Copied = protocol.StateOwned, cmd.Epoch, false
 	return r, ""
 }
 
@@ -178,7 +220,10 @@ func (r modelRow) sweep(cmd protocol.Command) (modelRow, string) {
 	if !r.gone(cmd) {
 		return r, protocol.CodeConflict
 	}
-	r.Swept = true
+	if !r.Checked && !r.Swept {
+		return r, protocol.CodeConflict
+	}
+	r.Swept, r.Checked = true, false
 	return r.free(), ""
 }
 
@@ -210,6 +255,7 @@ func (r modelRow) clear(cmd protocol.Command) (modelRow, string) {
 		return r, protocol.CodeConflict
 	}
 	r.State, r.FenceNo, r.Peer = protocol.StateAbsent, 0, ""
+	r = r.fresh()
 	r.HighEpoch = max(r.HighEpoch, cmd.Epoch)
 	return r.free(), ""
 }

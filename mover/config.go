@@ -33,6 +33,8 @@ type Config struct {
 	FenceDeadline time.Duration // after this a fenced source opens by itself; default 1 s
 	StepTimeout   time.Duration // the longest that one command to a cell, or one registry write, may take; default 10 s
 
+	CopyTimeout time.Duration // the same for those that work on all rows of a partition; default 10 min
+
 	RetryPause    time.Duration // the first pause after a failure; grows twofold, with jitter; default 50 ms
 	RetryPauseMax time.Duration // the longest pause of a move that goes on; default 2 s
 	GiveUpAfter   time.Duration // a move that has not reached step 8 this long after its first failure is undone; default 30 s
@@ -58,6 +60,7 @@ func (c Config) withDefaults() Config {
 	c.Drain = orDuration(c.Drain, 500*time.Millisecond)
 	c.FenceDeadline = orDuration(c.FenceDeadline, time.Second)
 	c.StepTimeout = orDuration(c.StepTimeout, 10*time.Second)
+	c.CopyTimeout = orDuration(c.CopyTimeout, 10*time.Minute)
 	c.RetryPause = orDuration(c.RetryPause, 50*time.Millisecond)
 	c.RetryPauseMax = orDuration(c.RetryPauseMax, 2*time.Second)
 	c.GiveUpAfter = orDuration(c.GiveUpAfter, 30*time.Second)
@@ -99,6 +102,7 @@ func (c Config) Validate() error {
 		{"Drain", int64(c.Drain)},
 		{"FenceDeadline", int64(c.FenceDeadline)},
 		{"StepTimeout", int64(c.StepTimeout)},
+		{"CopyTimeout", int64(c.CopyTimeout)},
 		{"RetryPause", int64(c.RetryPause)},
 		{"RetryPauseMax", int64(c.RetryPauseMax)},
 		{"GiveUpAfter", int64(c.GiveUpAfter)},

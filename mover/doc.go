@@ -6,18 +6,20 @@
 //	 1 open       the journal holds the move, with an epoch of its own
 //	 2 record     source: the row names the move
 //	 3 import     target: the row is importing, and empty
+//	 4 copy       target: takes all rows from the source while that works, then what has changed, until little is left;
+//	              both sides count and compare everything
 //	 5 fence      source: gates close for writes, what is in flight ends,
 //	 6            then the row is fenced; it opens again by itself after a second
-//	 7 pull       target: takes the rows from the source; both sides count and compare; ready
+//	 7 pull       target: takes what changed last; both sides compare that; ready
 //	 8 handover   source: moved. The point of no return: before it every failure undoes, from it all goes forward
 //	 9 own        target: owned; requests go on
 //	10 flip       registry: map and journal, in one transaction
+//	   check      both: the source's frozen rows are those that were ready at the target
 //	11 receipt    both: the durable record
 //	12 sweep      source: the rows go
 //	   done       journal: into the history
 //
-// (Step 4, copying while the source works, is empty: all rows travel at step 7.) A move that cannot go on before
-// step 8 is taken back:
+// A move that cannot go on before step 8 is taken back:
 //
 //	undo       journal: undoing, and why
 //	release    source: owned, without the move; late commands of the move are refused from now on
@@ -35,46 +37,55 @@
 // state of the journal; source downwards, target across; "-" is halt: the protocol cannot lead there, nothing is
 // touched, and a person is told. A halted move stops no other.
 //
-//	open      free      importing ready     unpaired  owner     received  passed    closed    other     broken
-//	free      record    undo      undo      undo      -         -         undo      undo      undo      -
-//	recorded  import    fence     undo      undo      -         -         undo      undo      undo      -
-//	fenced    undo      pull      handover  undo      -         -         undo      undo      undo      -
-//	moved     -         -         own       own       flip      flip      done      -         -         -
-//	swept     -         -         own       own       flip      flip      done      -         -         -
-//	kept      undo      undo      undo      undo      -         -         undo      undo      undo      -
-//	taken     undo      undo      -         undo      -         -         undo      undo      undo      -
-//	past      undo      undo      -         -         flip      flip      undo      undo      undo      -
-//	other     undo      undo      -         -         -         -         undo      undo      undo      -
-//	broken    -         -         -         -         -         -         -         -         -         -
+//	open      free      importing partial   copied    ready     unpaired  owner     received  passed    closed    other     broken
+//	free      record    undo      undo      undo      undo      undo      -         -         undo      undo      undo      -
+//	recorded  import    copy      import    fence     undo      undo      -         -         undo      undo      undo      -
+//	fenced    undo      undo      undo      pull      handover  undo      -         -         undo      undo      undo      -
+//	moved     -         -         -         -         own       own       flip      flip      done      -         -         -
+//	checked   -         -         -         -         own       own       flip      flip      done      -         -         -
+//	swept     -         -         -         -         own       own       flip      flip      done      -         -         -
+//	kept      undo      undo      undo      undo      undo      undo      -         -         undo      undo      undo      -
+//	taken     undo      undo      undo      undo      -         undo      -         -         undo      undo      undo      -
+//	past      undo      undo      undo      undo      -         -         flip      flip      undo      undo      undo      -
+//	other     undo      undo      undo      undo      -         -         -         -         undo      undo      undo      -
+//	broken    -         -         -         -         -         -         -         -         -         -         -         -
 //
-// Past the point of no return (rows moved and swept, above and below, are the same) there is no undo; a target
+// A copy that broke off is not gone on with: import begins another attempt. One that was finished is kept through
+// fences in vain; each new attempt of the mover lets it catch up before it fences. Past the point of no return (rows
+// moved, checked and swept, above and below, are the same) there is no undo; a target
 // that is ready under another fence_no than the source's cannot be handed over, so it is undone.
 //
-//	undoing   free      importing ready     unpaired  owner     received  passed    closed    other     broken
-//	free      release   release   release   release   -         -         release   release   release   -
-//	recorded  release   release   release   release   -         -         release   release   release   -
-//	fenced    release   release   release   release   -         -         release   release   release   -
-//	moved     -         -         own       own       flip      flip      done      -         -         -
-//	swept     -         -         own       own       flip      flip      done      -         -         -
-//	kept      clear     clear     clear     clear     -         -         undone    undone    clear     -
-//	taken     clear     clear     -         clear     -         -         undone    undone    clear     -
-//	past      clear     clear     -         -         flip      flip      undone    undone    clear     -
-//	other     release   release   -         -         -         -         release   release   release   -
-//	broken    -         -         -         -         -         -         -         -         -         -
+//	undoing   free      importing partial   copied    ready     unpaired  owner     received  passed    closed    other     broken
+//	free      release   release   release   release   release   release   -         -         release   release   release   -
+//	recorded  release   release   release   release   release   release   -         -         release   release   release   -
+//	fenced    release   release   release   release   release   release   -         -         release   release   release   -
+//	moved     -         -         -         -         own       own       flip      flip      done      -         -         -
+//	checked   -         -         -         -         own       own       flip      flip      done      -         -         -
+//	swept     -         -         -         -         own       own       flip      flip      done      -         -         -
+//	kept      clear     clear     clear     clear     clear     clear     -         -         undone    undone    clear     -
+//	taken     clear     clear     clear     clear     -         clear     -         -         undone    undone    clear     -
+//	past      clear     clear     clear     clear     -         -         flip      flip      undone    undone    clear     -
+//	other     release   release   release   release   -         -         -         -         release   release   release   -
+//	broken    -         -         -         -         -         -         -         -         -         -         -         -
 //
 // A hand-over that came before the undo wins.
 //
-//	flipped   free      importing ready     unpaired  owner     received  passed    closed    other     broken
-//	free      -         -         -         -         -         -         -         -         -         -
-//	recorded  -         -         -         -         -         -         -         -         -         -
-//	fenced    -         -         -         -         -         -         -         -         -         -
-//	moved     -         -         own       own       receipt   sweep     sweep     -         -         -
-//	swept     -         -         -         -         receipt   done      done      -         -         -
-//	kept      -         -         -         -         -         -         done      -         -         -
-//	taken     -         -         -         -         -         -         done      -         -         -
-//	past      -         -         -         -         receipt   done      done      -         -         -
-//	other     -         -         -         -         -         -         -         -         -         -
-//	broken    -         -         -         -         -         -         -         -         -         -
+// After the flip the sides are compared once more, while the target's row still names the move (so that what is written
+// there is noted, and can be left out if the target's snapshot from between ready and owned is lost). If they differ
+// the move stays where it is: nothing is swept, the journal's record and the log say so, and a counter rises.
+//
+//	flipped   free      importing partial   copied    ready     unpaired  owner     received  passed    closed    other     broken
+//	free      -         -         -         -         -         -         -         -         -         -         -         -
+//	recorded  -         -         -         -         -         -         -         -         -         -         -         -
+//	fenced    -         -         -         -         -         -         -         -         -         -         -         -
+//	moved     -         -         -         -         own       own       check     -         -         -         -         -
+//	checked   -         -         -         -         own       own       receipt   sweep     sweep     -         -         -
+//	swept     -         -         -         -         -         -         receipt   done      done      -         -         -
+//	kept      -         -         -         -         -         -         -         -         done      -         -         -
+//	taken     -         -         -         -         -         -         -         -         done      -         -         -
+//	past      -         -         -         -         -         -         receipt   done      done      -         -         -
+//	other     -         -         -         -         -         -         -         -         -         -         -         -
+//	broken    -         -         -         -         -         -         -         -         -         -         -         -
 //
 // # Trying again
 //

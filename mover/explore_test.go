@@ -46,20 +46,26 @@ type rowKey struct {
 	token              uint64
 	fenceNo, fenceHigh int64
 	attempt            int64
+	begun, copied      bool
+	checked            bool
 }
 
 func keyOf(r modelRow) rowKey {
 	return rowKey{
 		state: r.State, busy: r.Move != "", swept: r.Swept, epoch: uint64(r.Epoch), high: uint64(r.HighEpoch),
 		token: r.Token, fenceNo: r.FenceNo, fenceHigh: r.fenceHigh, attempt: r.Attempt,
+		begun: r.Batch > 0, copied: r.Copied, checked: r.Checked,
 	}
 }
 
 func (k rowKey) row() modelRow {
 	r := modelRow{fenceHigh: k.fenceHigh, Row: protocol.Row{
 		State: k.state, Swept: k.swept, Epoch: placement.Epoch(k.epoch), HighEpoch: placement.Epoch(k.high),
-		Token: k.token, FenceNo: k.fenceNo, Attempt: k.attempt,
+		Token: k.token, FenceNo: k.fenceNo, Attempt: k.attempt, Copied: k.copied, Checked: k.checked,
 	}}
+	if k.begun {
+		r.Batch = 1
+	}
 	if k.busy {
 		r.Move, r.MoveEpoch = mvID, mvEpoch
 	}
@@ -110,6 +116,9 @@ func (x *explorer) arrive(w world, o order) (next world, ok bool) {
 		next.source = keyOf(row)
 		return next, problem == nil
 	}
+	if o.verb == protocol.VerbCopy && !w.source.row().leaving(cmd) {
+		return w, false
+	}
 	if o.verb == protocol.VerbPull && w.target.state == protocol.StateImporting &&
 		(w.source.state != protocol.StateFenced || w.source.fenceNo != o.fenceNo || !w.source.busy) {
 		return w, false // the source gives no rows
@@ -127,7 +136,7 @@ func (x *explorer) arrive(w world, o order) (next world, ok bool) {
 
 func toSource(verb protocol.Verb) bool {
 	switch verb {
-	case protocol.VerbRecord, protocol.VerbFence, protocol.VerbHandover, protocol.VerbSweep, protocol.VerbRelease:
+	case protocol.VerbRecord, protocol.VerbFence, protocol.VerbHandover, protocol.VerbCompare, protocol.VerbSweep, protocol.VerbRelease:
 		return true
 	}
 	return false
@@ -180,6 +189,10 @@ func (x *explorer) lead(w world) {
 func (x *explorer) send(w world, action Action) {
 	o := order{verb: protocol.Verb(action), token: w.token}
 	switch action {
+	case ActCopy:
+		o.attempt = w.seenT.attempt
+	case ActCheck:
+		o.verb = protocol.VerbCompare // what the target counts is not modelled
 	case ActPull:
 		o.fenceNo, o.attempt = w.seenS.fenceNo, w.seenT.attempt
 	case ActHandover, ActOwn:
@@ -197,6 +210,11 @@ func (x *explorer) send(w world, action Action) {
 	done, ok := x.arrive(lost, o)
 	if !ok {
 		return
+	}
+	if action == ActCopy && !w.target.copied { // it broke off
+		part := lost
+		part.target = keyOf(w.target.row().partly())
+		x.reach(w, part)
 	}
 	done.phase = 2
 	if toSource(o.verb) {

@@ -45,6 +45,8 @@ type job struct {
 	giveUp   string    // why it shall be undone, if it can still be
 	reason   string    // why it waits, for people
 	halted   bool
+	alarm    bool // the sides differ past the point of no return
+	report   bool // the journal should say what is in mv.Error
 
 	fencings  int       // how often customers have waited for it
 	closedAt  time.Time // when its gates began to close
@@ -61,13 +63,23 @@ func (j job) failed(err error, cfg Config, now time.Time) (job, time.Duration) {
 	}
 	j.reason = err.Error()
 	j.halted = errors.Is(err, errHalted)
+	differ := protocol.CodeOf(err) == protocol.CodeDiffers || errors.Is(err, errDiffers)
 	switch code := protocol.CodeOf(err); {
 	case code == protocol.CodeBusy:
 		j.mv.Tries++
 		if j.mv.Tries >= cfg.ReportAfter {
 			j.mv.Error = fmt.Sprintf("after %d tries: %s", j.mv.Tries, err)
 		}
-	case code == protocol.CodeDiffers, code == protocol.CodeCatalog, errors.Is(err, errDiffers):
+		j.report = j.mv.Tries == cfg.ReportAfter
+	case code == protocol.CodeLocked:
+		// Who holds it up is told at once, and now and then again: by then others may.
+		j.report = j.mv.Error == "" || j.failures%cfg.ReportAfter == 0
+		j.mv.Error = err.Error()
+	case differ && j.past:
+		j.report = !j.alarm
+		j.halted, j.alarm = true, true
+		j.mv.Error = "the source's rows are kept: " + err.Error()
+	case differ, code == protocol.CodeCatalog:
 		j.giveUp = err.Error()
 	}
 	switch {

@@ -12,6 +12,8 @@ type metrics struct {
 	moves   *prometheus.CounterVec
 	rows    prometheus.Counter
 	pause   prometheus.Histogram
+
+	differences prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -30,11 +32,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{.005, .01, .025, .05, .1, .2, .35, .5, 1, 2, 5},
 		}),
 	}
+	m.differences = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "cellway_move_differences_total", Help: "Moves whose sides differed after the hand-over: their sources are not swept. An alarm.",
+	})
 	for _, result := range []string{"done", "undone"} {
 		m.moves.WithLabelValues(result) // so that it is there, as 0, from the beginning
 	}
 	var errs error
-	for _, c := range []prometheus.Collector{m.leading, m.moves, m.rows, m.pause} {
+	for _, c := range []prometheus.Collector{m.leading, m.moves, m.rows, m.pause, m.differences} {
 		errs = errors.Join(errs, reg.Register(c))
 	}
 	if errs != nil {

@@ -41,10 +41,11 @@ type modelCells struct {
 	cells map[string]*modelCell
 	// fault, where set, is asked before a command is done (after = false) and after it (true): an error is what
 	// the mover gets. A Problem before means a refusal; any other error after, that the answer was lost.
-	fault   func(cell string, p placement.Partition, verb protocol.Verb, after bool) error
-	history []sent // every command that arrived
-	moved   map[placement.Partition]int
-	silent  map[string]bool // cells whose processes are gone: unhealthy, and out of reach
+	fault    func(cell string, p placement.Partition, verb protocol.Verb, after bool) error
+	breakOff func(p placement.Partition) bool // where set, asked whether a copy breaks off midway
+	history  []sent                           // every command that arrived
+	moved    map[placement.Partition]int
+	silent   map[string]bool // cells whose processes are gone: unhealthy, and out of reach
 }
 
 type sent struct {
@@ -161,6 +162,24 @@ func (c *modelCells) carryOut(name string, p placement.Partition, verb protocol.
 	}
 	reply := protocol.Reply{}
 	switch verb {
+	case protocol.VerbCopy:
+		source := c.cells[row.Peer]
+		c.tick(source, p, now)
+		if at := source.rows[p]; !at.leaving(cmd) {
+			return protocol.Reply{}, row.refuse(protocol.CodePeer, "the source is "+string(at.State))
+		}
+		if c.breakOff != nil && !row.Copied && c.breakOff(p) {
+			cell.rows[p] = row.partly()
+			return protocol.Reply{}, errCut
+		}
+		cell.content[p] = maps.Clone(source.content[p])
+		reply.Source, reply.Target = digest(cell.content[p]), digest(cell.content[p])
+	case protocol.VerbCheck:
+		reply.Check = &protocol.Check{Digests: digest(cell.content[p])}
+	case protocol.VerbCompare:
+		if !row.Checked && !row.Swept && fmt.Sprint(cmd.Check.Digests) != fmt.Sprint(digest(cell.content[p])) {
+			return protocol.Reply{}, row.refuse(protocol.CodeDiffers, "after the hand-over: table customers")
+		}
 	case protocol.VerbPull:
 		source := c.cells[row.Peer]
 		c.tick(source, p, now)

@@ -12,12 +12,14 @@ type Action string
 const (
 	ActRecord   Action = "record"   //  2: the source's row names the move
 	ActImport   Action = "import"   //  3: the target's row is importing, and empty
+	ActCopy     Action = "copy"     //  4: the target takes all rows, then what changed, while the source works
 	ActFence    Action = "fence"    //  5, 6: close the source's gates for writes, then fence it; the row shows only the fence
-	ActPull     Action = "pull"     //  7: the target takes the rows, compares, and is ready
+	ActPull     Action = "pull"     //  7: the target takes what changed last, compares it, and is ready
 	ActHandover Action = "handover" //  8: the source is moved: the point of no return
 	ActOwn      Action = "own"      //  9: the target owns
 	ActFlip     Action = "flip"     // 10: map and journal
 	ActReceipt  Action = "receipt"  // 11: on the source, then on the target, whose row then names the move no more
+	ActCheck    Action = "check"    // 12: the source's frozen rows are what the target had when it was ready; done before 11
 	ActSweep    Action = "sweep"    // 12: the source's rows go
 	ActDone     Action = "done"     //     the journal's record goes to the history
 	ActUndo     Action = "undo"     //     the journal says undoing, and why
@@ -64,8 +66,12 @@ func nextOpen(from sourceRole, to targetRole) Step {
 	case from == sourceRecorded && to == targetFree:
 		return Step{Do: ActImport}
 	case from == sourceRecorded && to == targetImporting:
+		return Step{Do: ActCopy}
+	case from == sourceRecorded && to == targetPartial:
+		return Step{Do: ActImport, Why: "a copy broke off: to copy again takes a new attempt"}
+	case from == sourceRecorded && to == targetCopied:
 		return Step{Do: ActFence}
-	case from == sourceFenced && to == targetImporting:
+	case from == sourceFenced && to == targetCopied:
 		return Step{Do: ActPull}
 	case from == sourceFenced && to == targetReady:
 		return Step{Do: ActHandover}
@@ -106,22 +112,25 @@ func nextUndoing(from sourceRole, to targetRole) Step {
 	return Step{Do: ActClear}
 }
 
-// nextFlipped finishes what the map already says. The sweep wants proof that the target has owned.
+// nextFlipped finishes what the map already says. The sweep wants proof that the target has owned, and that both
+// sides had the same rows; that is found out while the target still notes what is written.
 func nextFlipped(from sourceRole, to targetRole) Step {
 	gone := from == sourceSwept || from == sourcePast
 	back := from == sourceKept || from == sourceTaken // by a later move, after this one's sweep
 	switch {
 	case to == targetPassed && (gone || back):
 		return Step{Do: ActDone}
-	case from != sourceMoved && !gone:
+	case from != sourceMoved && from != sourceChecked && !gone:
 		return halt(from, to)
+	case from == sourceMoved && to == targetOwner:
+		return Step{Do: ActCheck}
 	case to == targetOwner:
 		return Step{Do: ActReceipt}
 	case to == targetReceived && gone:
 		return Step{Do: ActDone}
-	case to == targetReceived || to == targetPassed:
+	case from == sourceChecked && (to == targetReceived || to == targetPassed):
 		return Step{Do: ActSweep}
-	case from == sourceMoved && (to == targetReady || to == targetUnpaired):
+	case (from == sourceMoved || from == sourceChecked) && (to == targetReady || to == targetUnpaired):
 		return Step{Do: ActOwn} // the target's database lost its last commit
 	}
 	return halt(from, to)
@@ -130,7 +139,7 @@ func nextFlipped(from sourceRole, to targetRole) Step {
 // handedOver: the source has given the partition to this move's target.
 func handedOver(from sourceRole, to targetRole) bool {
 	owned := to == targetOwner || to == targetReceived
-	return from == sourceMoved || from == sourceSwept || from == sourcePast && owned
+	return from == sourceMoved || from == sourceChecked || from == sourceSwept || from == sourcePast && owned
 }
 
 // mayUndo: nothing is lost when the target is cleared, because the source still has the partition, or because
@@ -160,7 +169,7 @@ func whyUndo(from sourceRole, to targetRole) string {
 	case from == sourceFree:
 		return "the source forgot the move"
 	case from == sourceFenced:
-		return "the source is fenced and the target is not importing"
+		return "the source is fenced and the target is not copied"
 	}
 	return "the source does not own the partition"
 }

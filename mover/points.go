@@ -24,7 +24,7 @@ func After(a Action) Point { return Point("after-" + a) }
 func Points() []Point {
 	points := []Point{BeforeCreateMap, AfterCreateMap, AfterAssign, BeforeOpen, AfterOpen}
 	for _, a := range []Action{
-		ActRecord, ActImport, ActFence, ActPull, ActHandover, ActOwn, ActFlip, ActReceipt, ActSweep, ActDone,
+		ActRecord, ActImport, ActCopy, ActFence, ActPull, ActHandover, ActOwn, ActFlip, ActCheck, ActReceipt, ActSweep, ActDone,
 		ActUndo, ActRelease, ActClear, ActUndone,
 	} {
 		points = append(points, Before(a))

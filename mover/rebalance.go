@@ -168,7 +168,13 @@ func (t *term) settle(ctx context.Context, r moveResult) error {
 		return nil
 	}
 	var pause time.Duration
+	known := e.alarm
 	e.job, pause = e.failed(r.err, t.cfg, now)
+	if e.alarm && !known {
+		t.metrics.differences.Inc()
+		t.log.Error("source and target differ after the hand-over: the source's rows are kept", slog.String("move", e.mv.ID),
+			slog.Int("partition", int(e.mv.Partition)), slog.String("from", e.mv.From), slog.String("to", e.mv.To), slog.Any("error", r.err))
+	}
 	e.due = now.Add(pause)
 	t.log.Debug("move waits", slog.String("move", e.mv.ID), slog.Int("partition", int(e.mv.Partition)),
 		slog.Duration("pause", pause), slog.Any("error", r.err))

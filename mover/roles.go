@@ -14,6 +14,7 @@ const (
 	sourceRecorded sourceRole = "recorded" // owns it and names the move; also after it opened again by itself
 	sourceFenced   sourceRole = "fenced"   // frozen for the move
 	sourceMoved    sourceRole = "moved"    // handed over by the move; its rows are still there
+	sourceChecked  sourceRole = "checked"  // the same, and they were compared once more
 	sourceSwept    sourceRole = "swept"    // handed over by the move; its rows are gone
 	sourceKept     sourceRole = "kept"     // owns it without this move, which it refuses from now on
 	sourceTaken    sourceRole = "taken"    // frozen for a later move
@@ -27,7 +28,9 @@ type targetRole string
 
 const (
 	targetFree      targetRole = "free"      // clean, and has seen nothing of this move or a later one
-	targetImporting targetRole = "importing" // takes rows for the move
+	targetImporting targetRole = "importing" // for the move, and has taken nothing yet
+	targetPartial   targetRole = "partial"   // has taken some; nobody can go on with that attempt but who began it
+	targetCopied    targetRole = "copied"    // has taken all; what changes goes on being taken
 	targetReady     targetRole = "ready"     // complete, under the fence_no that the source's row has
 	targetUnpaired  targetRole = "unpaired"  // complete, but under another fence_no than the source's
 	targetOwner     targetRole = "owner"     // owns it by the move and still names it
@@ -43,6 +46,9 @@ func sourceRoleOf(mv registry.Move, row protocol.Row) sourceRole {
 	case row.State == protocol.StateMoved && row.Epoch == mv.Epoch && (row.Move == mv.ID || row.Move == ""):
 		if row.Swept {
 			return sourceSwept
+		}
+		if row.Checked {
+			return sourceChecked
 		}
 		return sourceMoved
 	case row.Busy(mv.ID) && row.State == protocol.StateOwned:
@@ -83,6 +89,12 @@ func targetRoleOf(mv registry.Move, source, row protocol.Row) targetRole {
 func busyTargetRole(mv registry.Move, source, row protocol.Row) targetRole {
 	switch row.State {
 	case protocol.StateImporting:
+		switch {
+		case row.Copied:
+			return targetCopied
+		case row.Batch > 0:
+			return targetPartial
+		}
 		return targetImporting
 	case protocol.StateReady:
 		if row.FenceNo == source.FenceNo {

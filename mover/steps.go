@@ -16,6 +16,8 @@ func (a *attempt) do(ctx context.Context, step Step) error {
 		return a.record(ctx)
 	case ActImport:
 		return a.importRows(ctx)
+	case ActCopy:
+		return a.copyRows(ctx)
 	case ActFence:
 		return a.fence(ctx)
 	case ActPull:
@@ -28,6 +30,8 @@ func (a *attempt) do(ctx context.Context, step Step) error {
 		return a.flip(ctx)
 	case ActReceipt:
 		return a.receipts(ctx)
+	case ActCheck:
+		return a.check(ctx)
 	case ActSweep:
 		return a.sweep(ctx)
 	case ActDone:
@@ -55,8 +59,32 @@ func (a *attempt) importRows(ctx context.Context) error {
 	return err
 }
 
-// Steps 5 and 6. The gates first, so that no admitted request meets the fence. Both open again by themselves.
+// Step 4. The longest of all, and nobody waits for it but this move. Whole partitions were compared in it.
+func (a *attempt) copyRows(ctx context.Context) error {
+	reply, err := a.atTarget(ctx, protocol.VerbCopy, protocol.Command{Attempt: a.target.Attempt})
+	if err != nil {
+		return err
+	}
+	a.caughtUp = true
+	if reply.Target == nil {
+		return nil
+	}
+	if err := compare(reply.Source, reply.Target); err != nil {
+		return fmt.Errorf("copy at target %s: %w", a.mv.To, err)
+	}
+	a.mv.Checksum, a.mv.Rows = checksum(reply.Target)
+	return nil
+}
+
+// Steps 5 and 6. The gates first, so that no admitted request meets the fence. Both open again by themselves. What has
+// changed since an earlier attempt copied is taken in before.
 func (a *attempt) fence(ctx context.Context) error {
+	if !a.caughtUp {
+		if err := a.copyRows(ctx); err != nil {
+			return err
+		}
+	}
+	a.caughtUp = false
 	a.closedAt = time.Now()
 	limits := protocol.Command{DrainMS: millis(a.cfg.Drain), FenceMS: millis(a.cfg.FenceDeadline)}
 	if err := a.atSource(ctx, protocol.VerbClose, limits); err != nil {
@@ -69,7 +97,7 @@ func (a *attempt) fence(ctx context.Context) error {
 	return a.atSource(ctx, protocol.VerbFence, limits)
 }
 
-// Step 7. The cells have compared already; what they counted is compared once more here, where it costs nothing.
+// Step 7. The cells have compared what was sent already; what they counted is compared once more here, where it costs nothing.
 func (a *attempt) pull(ctx context.Context) error {
 	reply, err := a.atTarget(ctx, protocol.VerbPull, protocol.Command{FenceNo: a.source.FenceNo, Attempt: a.target.Attempt})
 	if err != nil {
@@ -78,8 +106,6 @@ func (a *attempt) pull(ctx context.Context) error {
 	if err := compare(reply.Source, reply.Target); err != nil {
 		return fmt.Errorf("pull at target %s: %w", a.mv.To, err)
 	}
-	a.sourceSum, a.targetSum = reply.Source, reply.Target
-	a.mv.Checksum, a.mv.Rows = checksum(reply.Target)
 	return nil
 }
 
@@ -106,7 +132,7 @@ func (a *attempt) receipts(ctx context.Context) error {
 		Source: a.sourceSum, Target: a.targetSum, PauseMS: a.mv.PauseMS, AskedBy: a.mv.AskedBy,
 		StartedAt: a.mv.CreatedAt, FlippedAt: a.flippedAt,
 	}
-	if sourceRoleOf(a.mv, a.source) == sourceMoved {
+	if from := sourceRoleOf(a.mv, a.source); from == sourceMoved || from == sourceChecked {
 		if err := a.atSource(ctx, protocol.VerbReceipt, protocol.Command{Receipt: &receipt}); err != nil {
 			return err
 		}
@@ -116,6 +142,24 @@ func (a *attempt) receipts(ctx context.Context) error {
 	}
 	_, err := a.atTarget(ctx, protocol.VerbReceipt, protocol.Command{Receipt: &receipt})
 	return err
+}
+
+// Step 12, its first half: what the target had when it was ready against the source's frozen rows. A difference is an
+// alarm: nothing is swept.
+func (a *attempt) check(ctx context.Context) error {
+	reply, err := a.atTarget(ctx, protocol.VerbCheck, protocol.Command{FenceNo: a.source.FenceNo})
+	if err != nil {
+		return err
+	}
+	if reply.Check == nil {
+		return fmt.Errorf("check at target %s: nothing was counted", a.mv.To)
+	}
+	if err := a.atSource(ctx, protocol.VerbCompare, protocol.Command{Check: reply.Check}); err != nil {
+		return err
+	}
+	a.sourceSum, a.targetSum = reply.Check.Digests, reply.Check.Digests
+	a.mv.Checksum, a.mv.Rows = checksum(reply.Check.Digests)
+	return nil
 }
 
 // Step 12. The source waits for the reads that it admitted before the hand-over.

@@ -108,6 +108,7 @@ func TestATableOfAnyTypesMovesWithItsCustomers(t *testing.T) {
 			// Taken back once and begun again, so that the rows are deleted at the target in between.
 			cmd := command("m1", 2)
 			s.begin(t, cmd)
+			s.copy(t, cmd)
 			s.pull(t, s.fence(t, cmd))
 			s.undo(t, cmd)
 			for _, table := range tables {
@@ -155,6 +156,7 @@ func TestCustomersMoveWithTheirNotes(t *testing.T) {
 	}
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
+	s.copy(t, cmd)
 	exec(t, s.source.app, `DELETE FROM customers WHERE customer_id = $1`, keyOf(s.p, 1))
 	dead := one[string](t, s.source.platform, `SELECT string_agg(table_name || ':' || (key ->> 'customer_id') || ':' || (SELECT count(*) FROM jsonb_object_keys(key)), ' ' ORDER BY table_name)
 		FROM cellway_tombstones WHERE partition = $1`, s.p)

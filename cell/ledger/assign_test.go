@@ -75,6 +75,8 @@ func TestCountOwnedCountsACustomerOnceWhileItMoves(t *testing.T) {
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
 	want("import", 2)
+	s.copy(t, cmd)
+	want("copy", 2)
 	cmd = s.fence(t, cmd)
 	s.pull(t, cmd)
 	want("pull", 2)
@@ -83,6 +85,9 @@ func TestCountOwnedCountsACustomerOnceWhileItMoves(t *testing.T) {
 	want("handover", 1) // between 8 and 9 nobody owns
 	do(t, s.target.Own, s.p, cmd)
 	want("own", 2)
+	if _, err := s.check(t, cmd); err != nil {
+		t.Fatal(err)
+	}
 	do(t, s.source.Sweep, s.p, cmd)
 	want("sweep", 2)
 	_, err := s.source.CountOwned(t.Context(), `people"; DROP TABLE people`)

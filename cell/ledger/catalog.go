@@ -16,15 +16,27 @@ type Column struct {
 	// What a name alone does not say of a type that the application has made; of an array's elements, where it is one.
 	Labels []string `json:"labels,omitempty"` // of an enum
 	Shape  string   `json:"shape,omitempty"`  // attributes of a composite type, base type of a domain
+
+	serial bool // draws from a sequence of its own
+	always bool // an identity that no update may change
 }
 
 // Table is a tracked table. Generated columns are not among its columns (each side computes them), and neither are
 // the platform's own.
 type Table struct {
-	Name      string   `json:"name"`
-	Key       string   `json:"key"` // the key column
-	Columns   []Column `json:"columns"`
-	Generated []string `json:"generated,omitempty"` // names of generated columns
+	Name    string   `json:"name"`
+	Key     string   `json:"key"`     // the key column
+	Primary []string `json:"primary"` // the primary key's columns
+	Columns []Column `json:"columns"`
+	// Generated are the names of generated columns.
+	Generated []string `json:"generated,omitempty"`
+	// Whole: its rows, or those of a table before it, may refer to later ones of this table: they are taken in
+	// together or not at all.
+	Whole bool `json:"whole,omitempty"`
+	// Until: with this table, rows before it still refer to tables after it.
+	Until bool `json:"until,omitempty"`
+
+	referred bool // by foreign keys
 }
 
 // Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
@@ -43,12 +55,15 @@ func (l *Ledger) Tables(ctx context.Context) ([]Table, error) {
 // snapshot is one consistent reading of the database.
 var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
+// longStatement is how long one statement on a partition's rows may take, in milliseconds; contexts bound it, too.
+const longStatement = "900000"
+
 // settle makes the transaction read and write texts in the same form as every other one that digests or copies,
 // and takes names of the schema without their schema (types of its own are then called alike on both sides).
 func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SET LOCAL search_path = `+pgx.Identifier{l.schema}.Sanitize()+`; SET LOCAL client_encoding = 'UTF8';
 		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
-		SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'`)
+		SET LOCAL extra_float_digits = 3; SET LOCAL statement_timeout = `+longStatement+`; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'`)
 	return wrap(err, "settle the form of texts")
 }
 
@@ -59,7 +74,11 @@ const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname
 	CASE WHEN ty.typtype = 'd' THEN format_type(ty.typbasetype, ty.typtypmod)
 		WHEN el.typtype = 'c' THEN (SELECT string_agg(quote_ident(p.attname) || ' ' || format_type(p.atttypid, p.atttypmod), ', ' ORDER BY p.attnum)
 			FROM pg_attribute p WHERE p.attrelid = el.typrelid AND p.attnum > 0 AND NOT p.attisdropped)
-		ELSE '' END
+		ELSE '' END,
+	a.attidentity = 'a',
+	EXISTS (SELECT FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid WHERE d.refobjid = c.oid
+		AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
+	coalesce((SELECT a.attnum = ANY (i.indkey) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), false)
 	FROM %s t
 	JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -76,9 +95,10 @@ func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
 	}
 	var tables []Table
 	var name, key string
-	var generated bool
+	var generated, primary bool
 	var c Column
-	_, err = pgx.ForEachRow(rows, []any{&name, &key, &generated, &c.Name, &c.Type, &c.Required, &c.Labels, &c.Shape}, func() error {
+	into := []any{&name, &key, &generated, &c.Name, &c.Type, &c.Required, &c.Labels, &c.Shape, &c.always, &c.serial, &primary}
+	_, err = pgx.ForEachRow(rows, into, func() error {
 		if len(tables) == 0 || tables[len(tables)-1].Name != name {
 			tables = append(tables, Table{Name: name, Key: key})
 		}
@@ -90,20 +110,42 @@ func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
 		one := c
 		one.Labels = append([]string(nil), c.Labels...) // the next row may be read into the same array
 		last.Columns = append(last.Columns, one)
+		if primary {
+			last.Primary = append(last.Primary, one.Name)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read tracked tables: %w", err)
 	}
 	references, err := l.references(ctx, tx)
-	return parentsFirst(tables, references), err
+	return noteReferences(parentsFirst(tables, references), references), err
 }
 
-// references maps each tracked table to those that its foreign keys go to.
+// noteReferences says of each table, in their order, who refers to it and where their rows can be taken in part by part.
+func noteReferences(tables []Table, references map[string][]string) []Table {
+	place := map[string]int{}
+	for i, t := range tables {
+		place[t.Name] = i
+	}
+	last := -1 // the last table that those seen so far refer to
+	for i := range tables {
+		for _, parent := range references[tables[i].Name] {
+			if at, ok := place[parent]; ok {
+				tables[at].referred = true
+				last = max(last, at)
+			}
+		}
+		tables[i].Whole, tables[i].Until = last >= i, last > i
+	}
+	return tables
+}
+
+// references maps each tracked table to those that its foreign keys go to, itself included.
 func (l *Ledger) references(ctx context.Context, tx pgx.Tx) (map[string][]string, error) {
 	rows, err := tx.Query(ctx, `SELECT c.relname, p.relname FROM pg_constraint f
 		JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
-		WHERE f.contype = 'f' AND c.oid <> p.oid AND f.connamespace = $1::text::regnamespace
+		WHERE f.contype = 'f' AND f.connamespace = $1::text::regnamespace
 		ORDER BY 1, 2`, pgx.Identifier{l.schema}.Sanitize())
 	if err != nil {
 		return nil, fmt.Errorf("read foreign keys: %w", err)
@@ -143,16 +185,4 @@ func parentsFirst(tables []Table, references map[string][]string) []Table {
 		visit(t)
 	}
 	return out
-}
-
-// columnList is the quoted list of the columns that travel.
-func (t Table) columnList() string {
-	var list []byte
-	for i, c := range t.Columns {
-		if i > 0 {
-			list = append(list, ", "...)
-		}
-		list = append(list, pgx.Identifier{c.Name}.Sanitize()...)
-	}
-	return string(list)
 }

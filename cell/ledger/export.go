@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,27 +13,37 @@ import (
 	"github.com/cellway/cellway/placement"
 )
 
-// Export writes the rows of a partition that is fenced for the move under the fence number, as a stream that
-// [Ledger.Pull] reads: all of one snapshot, which sees the row fenced and so every write that got in before. Where
-// the row is not so fenced, a [*protocol.Problem] is returned and nothing was written. Any other error may come in the
-// midst of the stream: the reader sees that its end is missing, if the caller does not add one.
-func (l *Ledger) Export(ctx context.Context, p placement.Partition, move string, fenceNo int64, w io.Writer) error {
+// snapshotText is how Postgres writes a pg_snapshot.
+var snapshotText = regexp.MustCompile(`^[0-9]{1,20}:[0-9]{1,20}:([0-9]{1,20}(,[0-9]{1,20})*)?$`)
+
+// Export writes rows of a partition whose row names the move, as a stream that [Ledger.Copy] and [Ledger.Pull] read,
+// all of one snapshot: every row, or what that snapshot shows and the one that is wanted.Mark did not. Where a fence
+// number is wanted, the row must be fenced under it in that very snapshot, so that it sees every write that got in
+// before. Where the row is not so, a [*protocol.Problem] is returned and nothing was written. Any other error may come
+// in the midst of the stream: the reader sees that its end is missing, if the caller does not add one.
+func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted protocol.Wanted, w io.Writer) error {
 	if err := l.hasPartition(p); err != nil {
 		return err
 	}
-	cmd := protocol.Command{Move: move, FenceNo: fenceNo}
-	if refused := (needs{move: true, fenceNo: true}).missing(cmd); refused != nil {
-		return refused
+	if wanted.Move == "" || wanted.FenceNo < 0 {
+		return invalid("move or fence_no is missing")
+	}
+	if wanted.Base != "" && !(snapshotText.MatchString(wanted.Base) && snapshotText.MatchString(wanted.Mark)) {
+		return invalid("base and mark must be snapshots")
 	}
 	err := pgx.BeginTxFunc(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
 		r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
 		if err != nil {
 			return fmt.Errorf("read its row: %w", err)
 		}
-		if r.State != protocol.StateFenced || !r.leaving(cmd) || r.FenceNo != fenceNo {
-			return conflict(r, cmd, fmt.Sprintf("fenced under number %d", fenceNo))
+		cmd := protocol.Command{Move: wanted.Move, FenceNo: wanted.FenceNo}
+		if !r.leaving(cmd) {
+			return conflict(r, cmd, "owned or fenced, and naming this move")
 		}
-		return l.export(ctx, tx, r, w)
+		if wanted.FenceNo != 0 && (r.State != protocol.StateFenced || r.FenceNo != wanted.FenceNo) {
+			return conflict(r, cmd, fmt.Sprintf("fenced under number %d", wanted.FenceNo))
+		}
+		return l.export(ctx, tx, r, wanted, w)
 	})
 	if _, refused := errors.AsType[*protocol.Problem](err); refused {
 		return err
@@ -40,7 +51,7 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, move string,
 	return wrap(err, "export partition %d", p)
 }
 
-func (l *Ledger) export(ctx context.Context, tx pgx.Tx, r record, w io.Writer) error {
+func (l *Ledger) export(ctx context.Context, tx pgx.Tx, r record, wanted protocol.Wanted, w io.Writer) error {
 	if err := l.settle(ctx, tx); err != nil {
 		return err
 	}
@@ -48,26 +59,62 @@ func (l *Ledger) export(ctx context.Context, tx pgx.Tx, r record, w io.Writer) e
 	if err != nil {
 		return err
 	}
-	out := newFrameWriter(w)
-	err = out.json(frameManifest, manifest{
+	m := manifest{
 		Version: frameVersion, Cluster: l.identity.ClusterID, Cell: l.identity.Cell, Partitions: l.identity.Partitions,
-		Hash: l.identity.Hash, Partition: r.Partition, Move: r.Move, FenceNo: r.FenceNo, Tables: tables,
-	})
-	if err != nil {
+		Hash: l.identity.Hash, Partition: r.Partition, Move: r.Move, FenceNo: wanted.FenceNo, Mark: wanted.Mark, Tables: tables,
+	}
+	if err := tx.QueryRow(ctx, `SELECT pg_current_snapshot()::text`).Scan(&m.Snapshot); err != nil {
+		return fmt.Errorf("name the snapshot: %w", err)
+	}
+	out := newFrameWriter(w)
+	if err := out.json(frameManifest, m); err != nil {
 		return err
 	}
-	for _, t := range tables {
-		if err := out.json(frameTable, t.Name); err != nil {
-			return err
-		}
-		sql := fmt.Sprintf(`COPY (SELECT %s, cellway_partition FROM %s WHERE cellway_partition = %d) TO STDOUT`, t.columnList(), l.table(t.Name), r.Partition)
-		if _, err := tx.Conn().PgConn().CopyTo(ctx, out, sql); err != nil {
-			return fmt.Errorf("copy table %s: %w", t.Name, err)
-		}
+	if wanted.Base == "" {
+		return l.exportAll(ctx, tx, m, out)
+	}
+	if err := l.exportChanges(ctx, tx, m, wanted.Base, out); err != nil || !wanted.Whole {
+		return err
+	}
+	if err := flushed(w); err != nil { // the reader takes in what came while we count
+		return err
 	}
 	digests, err := l.digests(ctx, tx, tables, r.Partition)
 	if err != nil {
 		return err
 	}
-	return out.json(frameEnd, ending{Digests: digests})
+	return out.json(frameWhole, ending{Digests: digests})
+}
+
+// exportAll writes every row.
+func (l *Ledger) exportAll(ctx context.Context, tx pgx.Tx, m manifest, out *frameWriter) error {
+	for i, t := range m.Tables {
+		if i > 0 && out.since >= batchSize && !m.Tables[i-1].Until {
+			if err := out.cut(); err != nil {
+				return err
+			}
+		}
+		if err := out.json(frameTable, t.Name); err != nil {
+			return err
+		}
+		out.cuts = !t.Whole
+		sql := fmt.Sprintf(`SELECT %s, t.cellway_partition FROM %s t WHERE t.cellway_partition = %d`, of("t", t.names()), l.table(t.Name), m.Partition)
+		if err := copyOut(ctx, tx, out, t, sql); err != nil {
+			return err
+		}
+	}
+	return out.json(frameEnd, ending{})
+}
+
+func copyOut(ctx context.Context, tx pgx.Tx, out io.Writer, t Table, sql string) error {
+	_, err := tx.Conn().PgConn().CopyTo(ctx, out, `COPY (`+sql+`) TO STDOUT`)
+	return wrap(err, "copy table %s", t.Name)
+}
+
+// flushed sends on what a buffered writer holds back.
+func flushed(w io.Writer) error {
+	if f, ok := w.(interface{ Flush() error }); ok {
+		return wrap(f.Flush(), "flush stream")
+	}
+	return nil
 }

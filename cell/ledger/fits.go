@@ -28,6 +28,9 @@ func (t Table) fits(target Table) error {
 	if t.Key != target.Key {
 		return fmt.Errorf("table %s has key %s at the source and %s at the target", t.Name, t.Key, target.Key)
 	}
+	if !slices.Equal(t.Primary, target.Primary) {
+		return fmt.Errorf("table %s has primary key %v at the source and %v at the target", t.Name, t.Primary, target.Primary)
+	}
 	for _, c := range t.Columns {
 		i := slices.IndexFunc(target.Columns, func(o Column) bool { return o.Name == c.Name })
 		if i < 0 {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -102,8 +101,7 @@ func TestCellsWhoseTablesDifferMoveWhatFitsAndNameTheRest(t *testing.T) {
 			}
 			cmd := command("m1", 2)
 			s.begin(t, cmd)
-			cmd = s.fence(t, cmd)
-			_, err := s.target.Pull(t.Context(), s.p, cmd, bytes.NewReader(s.export(t, cmd)))
+			_, err := s.target.Copy(t.Context(), s.p, s.attempt(t, cmd), s.from)
 			refused(t, protocol.CodeCatalog, err)
 			if !contains(err, tc.says) {
 				t.Errorf("got %v, want %q", err, tc.says)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,22 +14,37 @@ import (
 )
 
 // A stream of a partition's rows is a sequence of frames: one byte of kind, four bytes of length (big-endian), and
-// so many bytes of content. In order:
+// so many bytes of content. All rows, in order:
 //
-//	M          manifest: what follows, of whom, and the source's tables
-//	T D D ...  a table's name, and its rows as COPY text; for each table of the manifest, in its order
-//	E          the end: the source's digests
+//	M          manifest: what follows, of whom, of which snapshot, and the source's tables
+//	T D D ...  a table's name, and its rows as COPY text; for each table of the manifest, in its order. Between data
+//	           frames, at the end of a row, or before the next table:
+//	C          a cut: what came so far may be taken in
+//	E          the end
 //
-// A stream without E is a failure of the source, wherever it stops.
+// What changed between two snapshots:
+//
+//	M
+//	K D D ...  a table's name, and keys as COPY text, of rows that were deleted (d), and of those that will follow
+//	           (u); for each table, in backward order
+//	T D D ...  a table's name, and the rows that were inserted or updated; for each table, in order
+//	E          the end: digests of the rows that were sent
+//	V          where it was asked for: digests of all rows of the snapshot
+//
+// A stream without its last frame is a failure of the source, wherever it stops.
 const (
 	frameManifest = 'M'
+	frameKeys     = 'K'
 	frameTable    = 'T'
 	frameData     = 'D'
+	frameCut      = 'C'
 	frameEnd      = 'E'
+	frameWhole    = 'V'
 
-	frameVersion = 1
+	frameVersion = 2
 	frameHead    = 5
 	dataSize     = 64 << 10
+	batchSize    = 1 << 20 // rows of this size, and no less, are taken in together
 	maxFrame     = 4 << 20 // a manifest of some ten thousand columns
 )
 
@@ -45,10 +61,12 @@ type manifest struct {
 	Partition  placement.Partition `json:"partition"`
 	Move       string              `json:"move"`
 	FenceNo    int64               `json:"fence_no"`
+	Snapshot   string              `json:"snapshot"` // that the rows are of
+	Mark       string              `json:"mark"`     // what it shows beyond this is sent; "" for everything
 	Tables     []Table             `json:"tables"`
 }
 
-// ending is the last frame.
+// ending are the last frames: what was sent, or all that there is.
 type ending struct {
 	Digests []protocol.Digest `json:"digests"`
 }
@@ -57,26 +75,52 @@ type ending struct {
 type frameWriter struct {
 	w   io.Writer
 	buf []byte
+
+	cuts  bool // write cuts between rows
+	since int  // the last cut, so many bytes
 }
 
 func newFrameWriter(w io.Writer) *frameWriter {
 	return &frameWriter{w: w, buf: make([]byte, 0, dataSize)}
 }
 
-// Write implements io.Writer: content of data frames.
+// Write implements io.Writer: content of data frames. In COPY text a line's end is a row's.
 func (f *frameWriter) Write(b []byte) (int, error) {
 	n := len(b)
+	f.since += n
+	if end := bytes.LastIndexByte(b, '\n'); f.cuts && f.since >= batchSize && end >= 0 {
+		if err := f.collect(b[:end+1]); err != nil {
+			return 0, err
+		}
+		if err := f.cut(); err != nil {
+			return 0, err
+		}
+		b = b[end+1:]
+	}
+	return n, f.collect(b)
+}
+
+// cut says that what came so far may be taken in.
+func (f *frameWriter) cut() error {
+	f.since = 0
+	if err := f.flush(); err != nil {
+		return err
+	}
+	return f.frame(frameCut, nil)
+}
+
+func (f *frameWriter) collect(b []byte) error {
 	for len(b) > 0 {
 		room := min(dataSize-len(f.buf), len(b))
 		f.buf = append(f.buf, b[:room]...)
 		b = b[room:]
 		if len(f.buf) == dataSize {
 			if err := f.flush(); err != nil {
-				return 0, err
+				return err
 			}
 		}
 	}
-	return n, nil
+	return nil
 }
 
 func (f *frameWriter) flush() error {
@@ -126,11 +170,11 @@ func newFrameReader(r io.Reader) *frameReader {
 // Read implements io.Reader.
 func (f *frameReader) Read(b []byte) (int, error) {
 	for f.left == 0 {
-		kind, err := f.r.Peek(1)
+		kind, err := f.next()
 		if err != nil {
-			return 0, f.fail(err)
+			return 0, err
 		}
-		if kind[0] != frameData {
+		if kind != frameData {
 			return 0, io.EOF
 		}
 		if _, f.left, err = f.head(); err != nil {
@@ -145,6 +189,15 @@ func (f *frameReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// next is the kind of the frame that comes next.
+func (f *frameReader) next() (byte, error) {
+	kind, err := f.r.Peek(1)
+	if err != nil {
+		return 0, f.fail(err)
+	}
+	return kind[0], nil
+}
+
 func (f *frameReader) json(kind byte, v any) error {
 	got, n, err := f.head()
 	if err != nil {
@@ -156,6 +209,9 @@ func (f *frameReader) json(kind byte, v any) error {
 	raw := make([]byte, n)
 	if _, err := io.ReadFull(f.r, raw); err != nil {
 		return f.fail(err)
+	}
+	if v == nil {
+		return nil
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
 		return f.fail(fmt.Errorf("frame %q: %w", kind, err))

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"reflect"
 	"testing"
 
@@ -47,6 +49,51 @@ func (s stage) fence(t testing.TB, cmd protocol.Command) protocol.Command {
 	if err := s.source.ClearClosing(t.Context(), s.p, cmd); err != nil {
 		t.Fatal(err)
 	}
+	return s.attempt(t, cmd)
+}
+
+// from gives the target what the source exports, as another cell's listener would.
+func (s stage) from(ctx context.Context, wanted protocol.Wanted) (io.ReadCloser, error) {
+	var stream bytes.Buffer
+	if err := s.source.Export(ctx, s.p, wanted, &stream); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(&stream), nil
+}
+
+// always is a source that gives the same stream, whatever is wanted.
+func always(r io.Reader) Source {
+	return func(context.Context, protocol.Wanted) (io.ReadCloser, error) { return io.NopCloser(r), nil }
+}
+
+// export is the stream that step 7 would get now.
+func (s stage) export(t testing.TB, cmd protocol.Command) []byte {
+	t.Helper()
+	row, err := s.target.Row(t.Context(), s.p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stream bytes.Buffer
+	wanted := protocol.Wanted{Move: cmd.Move, FenceNo: cmd.FenceNo, Base: row.Base, Mark: row.Mark}
+	if err := s.source.Export(t.Context(), s.p, wanted, &stream); err != nil {
+		t.Fatal(err)
+	}
+	return stream.Bytes()
+}
+
+// copy is step 4; the reply holds what both sides counted.
+func (s stage) copy(t testing.TB, cmd protocol.Command) protocol.Reply {
+	t.Helper()
+	reply, err := s.target.Copy(t.Context(), s.p, s.attempt(t, cmd), s.from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+// attempt is the command with the target's attempt in it.
+func (s stage) attempt(t testing.TB, cmd protocol.Command) protocol.Command {
+	t.Helper()
 	row, err := s.target.Row(t.Context(), s.p)
 	if err != nil {
 		t.Fatal(err)
@@ -55,22 +102,36 @@ func (s stage) fence(t testing.TB, cmd protocol.Command) protocol.Command {
 	return cmd
 }
 
-func (s stage) export(t testing.TB, cmd protocol.Command) []byte {
-	t.Helper()
-	var stream bytes.Buffer
-	if err := s.source.Export(t.Context(), s.p, cmd.Move, cmd.FenceNo, &stream); err != nil {
-		t.Fatal(err)
-	}
-	return stream.Bytes()
-}
-
 func (s stage) pull(t testing.TB, cmd protocol.Command) protocol.Reply {
 	t.Helper()
-	reply, err := s.target.Pull(t.Context(), s.p, cmd, bytes.NewReader(s.export(t, cmd)))
+	reply, err := s.target.Pull(t.Context(), s.p, cmd, s.from)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return reply
+}
+
+// check compares the sides once more, and sweeps.
+func (s stage) check(t testing.TB, cmd protocol.Command) (protocol.Row, error) {
+	t.Helper()
+	look, err := s.target.Look(t.Context(), s.p, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer look.Close(t.Context())
+	return s.compare(t, cmd, look)
+}
+
+func (s stage) compare(t testing.TB, cmd protocol.Command, look *Look) (protocol.Row, error) {
+	t.Helper()
+	tables, err := s.source.Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cmd.Check, err = look.Check(t.Context(), tables); err != nil {
+		t.Fatal(err)
+	}
+	return s.source.Compare(t.Context(), s.p, cmd)
 }
 
 // undo takes a move back on both sides, the source first.
@@ -85,12 +146,33 @@ func (s stage) move(t testing.TB, move string, epoch placement.Epoch) {
 	t.Helper()
 	cmd := command(move, epoch)
 	s.begin(t, cmd)
-	cmd = s.fence(t, cmd)
+	s.copy(t, cmd)
+	s.finish(t, s.fence(t, cmd))
+}
+
+// finish carries a move out from step 7 to step 12; what was fenced is in the command.
+func (s stage) finish(t testing.TB, cmd protocol.Command) {
+	t.Helper()
+	s.arrive(t, cmd)
+	s.settle(t, cmd)
+}
+
+// arrive carries a move out from step 7 to step 9.
+func (s stage) arrive(t testing.TB, cmd protocol.Command) {
+	t.Helper()
 	s.pull(t, cmd)
 	do(t, s.source.MarkReads, s.p, cmd)
 	do(t, s.source.Handover, s.p, cmd)
 	do(t, s.target.Own, s.p, cmd)
-	cmd.Receipt = &protocol.Receipt{Move: move, Partition: s.p, From: s.source.name, To: s.target.name, Epoch: epoch}
+}
+
+// settle carries a move out from step 11 to step 12.
+func (s stage) settle(t testing.TB, cmd protocol.Command) {
+	t.Helper()
+	if _, err := s.check(t, cmd); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Receipt = &protocol.Receipt{Move: cmd.Move, Partition: s.p, From: s.source.name, To: s.target.name, Epoch: cmd.Epoch}
 	do(t, s.source.Receipt, s.p, cmd)
 	do(t, s.target.Receipt, s.p, cmd)
 	do(t, s.source.Sweep, s.p, cmd)
@@ -107,7 +189,7 @@ func TestAMoveFromStepToStep(t *testing.T) {
 		t.Errorf("source %+v, %v", source, err)
 	}
 	target, err := s.target.Row(t.Context(), s.p)
-	want = protocol.Row{Partition: s.p, State: protocol.StateOwned, Epoch: 2, HighEpoch: 2, Token: 1, FenceNo: 1, Attempt: 1, Batch: 1, PeerAddrs: []string{}}
+	want = protocol.Row{Partition: s.p, State: protocol.StateOwned, Epoch: 2, HighEpoch: 2, Token: 1, FenceNo: 1, Attempt: 1, Batch: 3, PeerAddrs: []string{}}
 	if err != nil || !reflect.DeepEqual(target, want) {
 		t.Errorf("target %+v, %v", target, err)
 	}

@@ -109,6 +109,8 @@ func provisionSchema(ctx context.Context, tx pgx.Tx, p Provisioning) error {
 		`ALTER SCHEMA ` + schema + ` OWNER TO ` + platform,
 		`REVOKE ALL ON SCHEMA ` + schema + ` FROM PUBLIC, ` + app,
 		`GRANT USAGE ON SCHEMA ` + schema + ` TO ` + app,
+		// How long a transaction has held up a move, whoever runs it.
+		`GRANT pg_read_all_stats TO ` + platform,
 		// Who the server is: for the check against restored copies.
 		`GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system(), pg_catalog.pg_walfile_name(pg_lsn) TO ` + platform,
 	} {

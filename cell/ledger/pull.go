@@ -12,131 +12,135 @@ import (
 	"github.com/cellway/cellway/placement"
 )
 
-// Pull is step 7, at the target: reads the stream of the source's rows (nil is not allowed; it stays the caller's to
-// close), and makes the partition ready under cmd.FenceNo, in one transaction that holds the partition's row from
-// its beginning. What a former try left is deleted first. Whatever goes wrong, nothing has changed:
+// Source opens the source's stream of what is wanted; whoever reads it closes it.
+type Source func(ctx context.Context, wanted protocol.Wanted) (io.ReadCloser, error)
+
+// Pull is step 7, at the target: takes in what changed at the source since the last round of [Ledger.Copy], compares
+// it key by key, and makes the partition ready under cmd.FenceNo, in one transaction that holds the partition's row.
+// Its cost is that of the changes; rows that did not change are not looked at. Whatever goes wrong, nothing has changed:
 //
-//   - CodeConflict, CodeStale: the row is not importing in this attempt of this move; the stream was not read
-//   - CodePeer: the stream broke off, or is of another move, fence number, partition, cell or cluster
+//   - CodeConflict, CodeStale: the row is not importing and copied in this attempt of this move
+//   - CodePeer: the stream did not open, broke off, or is of another move, fence number, partition, cell or cluster
 //   - CodeCatalog: the source's tables do not fit the target's; the message names what
-//   - CodeDiffers: what arrived is not what the source counted; the message names the table
+//   - CodeDiffers: what is here is not what was sent; the message names the table
 //
-// A pull that is done already (ready for this move, attempt and fence number) does not read the stream; both
-// digests are then what is here, since they were equal when it was sealed.
-func (l *Ledger) Pull(ctx context.Context, p placement.Partition, cmd protocol.Command, r io.Reader) (protocol.Reply, error) {
+// A pull that is done already (ready for this move, attempt and fence number) opens no stream.
+func (l *Ledger) Pull(ctx context.Context, p placement.Partition, cmd protocol.Command, from Source) (protocol.Reply, error) {
 	if err := l.hasPartition(p); err != nil {
 		return protocol.Reply{}, err
 	}
-	if refused := (needs{move: true, fenceNo: true, attempt: true}).missing(cmd); refused != nil {
+	if refused := (needs{move: true, epoch: true, fenceNo: true, attempt: true}).missing(cmd); refused != nil {
 		return protocol.Reply{}, refused
 	}
-	var reply protocol.Reply
+	row, err := l.Row(ctx, p)
+	if err != nil {
+		return protocol.Reply{}, err
+	}
+	v, refused := judge(pull(row.Mark, row.Mark), record{row}, cmd)
+	if refused != nil {
+		return protocol.Reply{}, refused
+	}
+	if v.was.State == protocol.StateReady {
+		row, err := l.step(ctx, p, cmd, needs{}, pull(row.Mark, row.Mark))
+		return protocol.Reply{Row: row}, err
+	}
+	wanted := protocol.Wanted{Move: cmd.Move, FenceNo: cmd.FenceNo, Base: row.Base, Mark: row.Mark}
+	s, err := l.openStream(ctx, from, wanted, record{row})
+	if err != nil {
+		return protocol.Reply{}, err
+	}
+	defer s.close()
+	var got taken
+	row, err = l.inBatch(ctx, p, cmd, pull(row.Mark, s.m.Snapshot), func(tx pgx.Tx, v *verdict) (err error) {
+		if got, err = l.takeChanges(ctx, tx, s, *v); err != nil {
+			return err
+		}
+		return s.in.end()
+	})
+	if err != nil {
+		return protocol.Reply{}, broken(record{row}, err)
+	}
+	return protocol.Reply{Row: row, Source: got.digests, Target: got.digests}, nil
+}
+
+// stream is a source's stream of which the manifest was read, and found to be of this move.
+type stream struct {
+	m    manifest
+	in   *frameReader
+	body io.Closer
+}
+
+func (s *stream) close() { _ = s.body.Close() } // it was only read from
+
+// openStream opens the source's stream and reads its beginning. Nothing of the target is held meanwhile.
+func (l *Ledger) openStream(ctx context.Context, from Source, wanted protocol.Wanted, r record) (*stream, error) {
+	body, err := from(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{in: newFrameReader(body), body: body}
+	if err := s.in.json(frameManifest, &s.m); err != nil {
+		s.close()
+		return nil, broken(r, err)
+	}
+	if what := l.notOf(s.m, r, wanted); what != "" {
+		s.close()
+		return nil, problem(protocol.CodePeer, r, "the stream is of another %s: %s", what, describe(s.m))
+	}
+	return s, nil
+}
+
+// inBatch is one import transaction: it locks the partition's row, has the rule look at it, and passes the fence.
+// fn may still change the verdict's next row. On failure, the row returned is what was found.
+func (l *Ledger) inBatch(ctx context.Context, p placement.Partition, cmd protocol.Command, decide rule, fn func(tx pgx.Tx, v *verdict) error) (protocol.Row, error) {
+	var row protocol.Row
 	err := l.inStep(ctx, l.lockWait, func(tx pgx.Tx) error {
-		v, changed, err := l.lockAndJudge(ctx, tx, p, cmd, pull)
+		v, _, err := l.lockAndJudge(ctx, tx, p, cmd, decide)
 		if err != nil {
 			return err
 		}
-		if err := l.settle(ctx, tx); err != nil {
+		row = v.was.Row
+		if err := errors.Join(l.settle(ctx, tx), l.passFence(ctx, tx)); err != nil {
 			return err
 		}
-		reply.Row = v.next.Row
-		if !v.wipe {
-			err = l.pulledBefore(ctx, tx, p, &reply)
-		} else {
-			err = l.takeIn(ctx, tx, v, cmd, newFrameReader(r), &reply)
-		}
-		if err != nil || !changed {
+		if err := fn(tx, &v); err != nil {
 			return err
 		}
 		done, err := l.writeRecord(ctx, tx, v)
-		reply.Row = done.Row
+		if err == nil {
+			row = done.Row
+		}
 		return err
 	})
 	if err != nil {
-		return protocol.Reply{}, l.explain(ctx, p, err)
+		return row, l.explain(ctx, p, err)
 	}
-	return reply, nil
+	return row, nil
 }
 
-func (l *Ledger) pulledBefore(ctx context.Context, tx pgx.Tx, p placement.Partition, reply *protocol.Reply) error {
-	tables, err := l.catalog(ctx, tx)
+// takeChanges takes in what a stream of changes brings.
+func (l *Ledger) takeChanges(ctx context.Context, tx pgx.Tx, s *stream, v verdict) (taken, error) {
+	own, err := l.fitting(ctx, tx, s.m, v.was)
 	if err != nil {
-		return err
+		return taken{}, err
 	}
-	reply.Target, err = l.digests(ctx, tx, tables, p)
-	reply.Source = reply.Target
-	return err
+	return applier{l: l, tx: tx, p: s.m.Partition, own: own, in: s.in}.changes(ctx, s.m, v)
 }
 
-// takeIn replaces the partition's rows by those of the stream, and compares.
-func (l *Ledger) takeIn(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.Command, in *frameReader, reply *protocol.Reply) error {
-	p := v.next.Partition
-	var m manifest
-	if err := in.json(frameManifest, &m); err != nil {
-		return broken(v.was, err)
-	}
-	if what := l.notOf(m, v.was, cmd); what != "" {
-		return problem(protocol.CodePeer, v.was, "the stream is of another %s: %s", what, describe(m))
-	}
+// fitting is the target's catalog, if the source's fits it.
+func (l *Ledger) fitting(ctx context.Context, tx pgx.Tx, m manifest, r record) ([]Table, error) {
 	own, err := l.catalog(ctx, tx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := Fits(m.Tables, own); err != nil {
-		return problem(protocol.CodeCatalog, v.was, "%v", err)
+		return nil, problem(protocol.CodeCatalog, r, "%v", err)
 	}
-	if err := l.wipe(ctx, tx, p, own); err != nil {
-		return err
-	}
-	copied := make([]int64, len(m.Tables))
-	for i, t := range m.Tables {
-		if copied[i], err = l.copyIn(ctx, tx, t, in); err != nil {
-			return broken(v.was, err)
-		}
-	}
-	var end ending
-	if err := errors.Join(in.json(frameEnd, &end), in.end()); err != nil {
-		return broken(v.was, err)
-	}
-	reply.Source = end.Digests
-	if reply.Target, err = l.digests(ctx, tx, m.Tables, p); err != nil {
-		return err
-	}
-	if what := difference(m.Tables, copied, reply.Source, reply.Target); what != "" {
-		return problem(protocol.CodeDiffers, v.was, "%s", what)
-	}
-	return l.liftSequences(ctx, tx, m.Tables, p)
+	return own, nil
 }
 
-// copyIn takes in the rows of one table and counts them.
-func (l *Ledger) copyIn(ctx context.Context, tx pgx.Tx, t Table, in *frameReader) (int64, error) {
-	var name string
-	if err := in.json(frameTable, &name); err != nil {
-		return 0, err
-	}
-	if name != t.Name {
-		return 0, in.fail(fmt.Errorf("table %q where %q belongs", name, t.Name))
-	}
-	sql := fmt.Sprintf(`COPY %s (%s, cellway_partition) FROM STDIN`, l.table(t.Name), t.columnList())
-	tag, err := tx.Conn().PgConn().CopyFrom(ctx, in, sql)
-	if in.err != nil {
-		return 0, in.err
-	}
-	return tag.RowsAffected(), wrap(err, "copy table %s", t.Name)
-}
-
-func (l *Ledger) liftSequences(ctx context.Context, tx pgx.Tx, tables []Table, p placement.Partition) error {
-	for _, t := range tables {
-		sql := `SELECT ` + l.table("cellway_lift_sequences") + `($1, $2)`
-		if _, err := tx.Exec(ctx, sql, t.Name, p); err != nil {
-			return fmt.Errorf("lift sequences of %s: %w", t.Name, err)
-		}
-	}
-	return nil
-}
-
-// notOf names the first thing in which the stream is not the one that the command is about, "" if it is.
-func (l *Ledger) notOf(m manifest, r record, cmd protocol.Command) string {
+// notOf names the first thing in which the stream is not the one that was wanted, "" if it is.
+func (l *Ledger) notOf(m manifest, r record, wanted protocol.Wanted) string {
 	switch {
 	case m.Version != frameVersion:
 		return "version"
@@ -148,20 +152,21 @@ func (l *Ledger) notOf(m manifest, r record, cmd protocol.Command) string {
 		return "partition count or hash"
 	case m.Partition != r.Partition:
 		return "partition"
-	case m.Move != cmd.Move || m.FenceNo != cmd.FenceNo:
+	case m.Move != wanted.Move || m.FenceNo != wanted.FenceNo:
 		return "move or fence number"
+	case m.Mark != wanted.Mark || !snapshotText.MatchString(m.Snapshot):
+		return "snapshot"
 	}
 	return ""
 }
 
 func describe(m manifest) string {
-	return fmt.Sprintf("version %d, cluster %s, cell %s, partition %d of %d, move %s, fence number %d",
-		m.Version, m.Cluster, m.Cell, m.Partition, m.Partitions, m.Move, m.FenceNo)
+	return fmt.Sprintf("version %d, cluster %s, cell %s, partition %d of %d, move %s, fence number %d, since %q",
+		m.Version, m.Cluster, m.Cell, m.Partition, m.Partitions, m.Move, m.FenceNo, m.Mark)
 }
 
-// difference names the first table whose content is not the same on both sides, "" if all are. Rows that were copied
-// and are not in the partition show here, too.
-func difference(tables []Table, copied []int64, source, target []protocol.Digest) string {
+// difference names the first table whose content is not the same on both sides, "" if all are.
+func difference(tables []Table, source, target []protocol.Digest) string {
 	if len(source) != len(tables) {
 		return fmt.Sprintf("the source counted %d tables and sent %d", len(source), len(tables))
 	}
@@ -170,8 +175,8 @@ func difference(tables []Table, copied []int64, source, target []protocol.Digest
 		switch {
 		case s.Table != t.Name:
 			return fmt.Sprintf("the source counted table %s where %s belongs", s.Table, t.Name)
-		case s.Rows != d.Rows || copied[i] != d.Rows:
-			return fmt.Sprintf("table %s: the source has %d rows, %d were copied, the target has %d", t.Name, s.Rows, copied[i], d.Rows)
+		case s.Rows != d.Rows:
+			return fmt.Sprintf("table %s: the source has %d rows, the target %d", t.Name, s.Rows, d.Rows)
 		case s.Sum != d.Sum:
 			return fmt.Sprintf("table %s: the same %d rows in number, but not in content", t.Name, s.Rows)
 		}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -117,6 +116,7 @@ func (s stage) race(t testing.TB, cmd protocol.Command) bool {
 	t.Helper()
 	cmd.FenceMS = []int64{1, 20, 60, 5000}[rand.IntN(4)]
 	s.begin(t, cmd)
+	s.copy(t, cmd)
 	if s.source.SetClosing(t.Context(), s.p, cmd, time.Second) == nil {
 		if row, err := s.source.Fence(t.Context(), s.p, cmd); err == nil {
 			cmd.FenceNo = row.FenceNo
@@ -130,6 +130,9 @@ func (s stage) race(t testing.TB, cmd protocol.Command) bool {
 		return false
 	}
 	do(t, s.target.Own, s.p, cmd)
+	if _, err := s.check(t, cmd); err != nil {
+		t.Fatal(err)
+	}
 	cmd.Receipt = &protocol.Receipt{Move: cmd.Move, Partition: s.p, From: s.source.name, To: s.target.name}
 	do(t, s.target.Receipt, s.p, cmd)
 	do(t, s.source.Sweep, s.p, cmd)
@@ -139,16 +142,11 @@ func (s stage) race(t testing.TB, cmd protocol.Command) bool {
 // handOver pulls, closes reads and hands over; false as soon as the fence has opened by itself.
 func (s stage) handOver(t testing.TB, cmd protocol.Command) bool {
 	t.Helper()
-	row, err := s.target.Row(t.Context(), s.p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Attempt = row.Attempt
-	var stream bytes.Buffer
-	if s.source.Export(t.Context(), s.p, cmd.Move, cmd.FenceNo, &stream) != nil {
+	_, err := s.target.Pull(t.Context(), s.p, s.attempt(t, cmd), s.from)
+	if protocol.CodeOf(err) == protocol.CodeConflict {
 		return false
 	}
-	if _, err := s.target.Pull(t.Context(), s.p, cmd, &stream); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.source.MarkReads(t.Context(), s.p, cmd); err != nil {

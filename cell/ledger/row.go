@@ -18,7 +18,7 @@ func (l *Ledger) selectRows() string {
 }
 
 const rowColumns = `partition, state, epoch, high_epoch, token, fence_no, read_fence, move, move_epoch,
-	peer, peer_addrs, attempt, batch, deadline, swept`
+	peer, peer_addrs, attempt, batch, deadline, swept, base, mark, copied, checked`
 
 // queryRecord reads one row; pgx.ErrNoRows if there is none.
 func queryRecord(ctx context.Context, q querier, sql string, args ...any) (record, error) {
@@ -30,7 +30,8 @@ func scanRecord(row pgx.Row) (record, error) {
 	var epoch, highEpoch, moveEpoch, token int64
 	var deadline *time.Time
 	err := row.Scan(&r.Partition, &r.State, &epoch, &highEpoch, &token, &r.FenceNo, &r.ReadFence,
-		&r.Move, &moveEpoch, &r.Peer, &r.PeerAddrs, &r.Attempt, &r.Batch, &deadline, &r.Swept)
+		&r.Move, &moveEpoch, &r.Peer, &r.PeerAddrs, &r.Attempt, &r.Batch, &deadline, &r.Swept,
+		&r.Base, &r.Mark, &r.Copied, &r.Checked)
 	if err != nil {
 		return record{}, err
 	}
@@ -55,12 +56,13 @@ func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record,
 	}
 	written, err := queryRecord(ctx, tx, `UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
 		fence_no = $6, read_fence = $7, move = $8, move_epoch = $9, peer = $10, peer_addrs = $11,
-		attempt = $12, batch = $13, swept = $14,
+		attempt = $12, batch = $13, swept = $14, base = $17, mark = $18, copied = $19, checked = $20,
 		deadline = CASE WHEN $16::bigint > 0 THEN clock_timestamp() + $16::bigint * interval '1 microsecond' ELSE $15 END
 		WHERE partition = $1 RETURNING `+rowColumns,
 		r.Partition, r.State, int64(r.Epoch), int64(r.HighEpoch), int64(r.Token),
 		r.FenceNo, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
-		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds())
+		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds(),
+		r.Base, r.Mark, r.Copied, r.Checked)
 	return written, wrap(err, "write partition %d", r.Partition)
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -12,19 +13,27 @@ import (
 )
 
 // digest is the content of one tracked table in one partition, over the table's travelling columns: how many rows,
-// and the sum of a hash of each, which no order changes. A sum and not an exclusive or: a row twice is not a row never.
-func (l *Ledger) digest(ctx context.Context, tx pgx.Tx, t Table, p placement.Partition) (protocol.Digest, error) {
+// and the sum of a hash of each. Rows whose keys (objects, in a JSON array) are in except are left out.
+func (l *Ledger) digest(ctx context.Context, tx pgx.Tx, t Table, p placement.Partition, except []json.RawMessage) (protocol.Digest, error) {
 	d := protocol.Digest{Table: t.Name}
-	err := tx.QueryRow(ctx, `SELECT count(*), coalesce(sum(
-			('x' || substr(encode(sha256(convert_to(ROW(`+t.columnList()+`)::text, 'UTF8')), 'hex'), 1, 16))::bit(64)::bigint
-		), 0)::text FROM `+l.table(t.Name)+` WHERE cellway_partition = $1`, p).Scan(&d.Rows, &d.Sum)
+	sql := `SELECT count(*), coalesce(sum(` + rowHash(t.names()) + `), 0)::text FROM ` + l.table(t.Name) + ` t WHERE cellway_partition = $1`
+	args := []any{p}
+	if len(except) > 0 {
+		sql += ` AND NOT EXISTS (SELECT FROM jsonb_array_elements($2::jsonb) k WHERE ` + t.sameKey("k") + `)`
+		raw, err := json.Marshal(except)
+		if err != nil {
+			return d, fmt.Errorf("encode keys of %s: %w", t.Name, err)
+		}
+		args = append(args, raw)
+	}
+	err := tx.QueryRow(ctx, sql, args...).Scan(&d.Rows, &d.Sum)
 	return d, wrap(err, "digest table %s of partition %d", t.Name, p)
 }
 
 func (l *Ledger) digests(ctx context.Context, tx pgx.Tx, tables []Table, p placement.Partition) ([]protocol.Digest, error) {
 	out := make([]protocol.Digest, 0, len(tables))
 	for _, t := range tables {
-		d, err := l.digest(ctx, tx, t, p)
+		d, err := l.digest(ctx, tx, t, p, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +44,7 @@ func (l *Ledger) digests(ctx context.Context, tx pgx.Tx, tables []Table, p place
 
 // passFence lets the rest of the transaction, whose partition's row is locked, write past the fence.
 func (l *Ledger) passFence(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `SET LOCAL cellway.import = 'on'`)
+	_, err := tx.Exec(ctx, `SET LOCAL cellway.import = 'on'; SET LOCAL statement_timeout = `+longStatement)
 	return wrap(err, "pass the fence")
 }
 

@@ -17,7 +17,7 @@ type verdict struct {
 	fenceFor time.Duration // > 0: the deadline is this long from now, by the database's clock
 	empty    bool          // first make sure that the partition has no rows
 	wipe     bool          // delete the partition's rows from every tracked table
-	forget   bool          // delete the partition's tombstones and its closing marker
+	forget   bool          // delete what was noted of the partition's rows, and its closing marker
 	unmark   bool          // delete the partition's closing marker
 	receipt  bool          // store the command's receipt
 }
@@ -63,6 +63,11 @@ func conflict(r record, cmd protocol.Command, want string) *protocol.Problem {
 // free clears what names a move.
 func (r *record) free() {
 	r.Move, r.MoveEpoch, r.PeerAddrs = "", 0, nil
+}
+
+// fresh forgets how far an import has come.
+func (r *record) fresh() {
+	r.Batch, r.Base, r.Mark, r.Copied = 0, "", "", false
 }
 
 // leaving: the row takes part in the command's move as its source.

@@ -22,11 +22,13 @@ var (
 	story = []errand{
 		{"record", false, recordMove},
 		{"import", true, importing},
+		{"copy", true, copyAll},
 		{"fence", false, fence},
-		{"pull", true, pull},
+		{"pull", true, pull("base", "next")},
 		{"reads", false, markReads},
 		{"handover", false, handover},
 		{"own", true, own},
+		{"compare", false, compared},
 		{"receipt", true, receiptAt("target")},
 		{"sweep", false, sweep},
 	}
@@ -75,7 +77,7 @@ func TestTwoRowsNeverBothOwn(t *testing.T) {
 			if e.toTarget {
 				at = target
 				frozen := source.leaving(cmd) && source.State == protocol.StateFenced
-				if e.name == "own" && !source.gone(cmd) || e.name == "clear" && source.gone(cmd) || e.name == "pull" && !frozen {
+				if e.name == "own" && !source.gone(cmd) || e.name == "clear" && source.gone(cmd) || e.name == "pull" && !frozen || e.name == "copy" && !source.leaving(cmd) {
 					continue
 				}
 			}
@@ -90,6 +92,19 @@ func TestTwoRowsNeverBothOwn(t *testing.T) {
 	if arrivals < 30 {
 		t.Errorf("only %d moves arrived: this was no test", arrivals)
 	}
+}
+
+// copyAll is step 4 in one: a batch with everything, and no change since.
+func copyAll(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
+	if r.Copied {
+		return stay(r)
+	}
+	v, problem := copyBatch(0, "base")(r, cmd)
+	if problem == nil {
+		v.next.Mark = "base"
+		v, problem = copied(1)(v.next, cmd)
+	}
+	return v, problem
 }
 
 // apply runs the rule, checks what never falls, and reports whether it was allowed.

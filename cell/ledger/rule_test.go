@@ -21,10 +21,11 @@ var steps = []struct {
 	{"fence", fence},
 	{"reads", markReads},
 	{"handover", handover},
-	{"pull", pull},
+	{"pull", pull("mark", "next")},
 	{"own", own},
 	{"receipt at source", receiptAt("cell-a")},
 	{"receipt at target", receiptAt("cell-b")},
+	{"compare", compared},
 	{"sweep", sweep},
 	{"release", release},
 	{"clear", clearImport},
@@ -52,6 +53,10 @@ func rowIn(state protocol.State, move string, moveEpoch, epoch, high placement.E
 func situations() map[string]record {
 	closed := rowIn(protocol.StateFenced, "m", 7, 3, 7)
 	closed.ReadFence = 4
+	checked := rowIn(protocol.StateMoved, "m", 7, 7, 7)
+	checked.Checked = true
+	whole := rowIn(protocol.StateImporting, "m", 7, 0, 7)
+	whole.Base, whole.Mark, whole.Batch, whole.Copied = "base", "mark", 3, true
 	swept := func(epoch placement.Epoch) record {
 		r := rowIn(protocol.StateMoved, "", 0, epoch, epoch)
 		r.Swept = true
@@ -68,6 +73,8 @@ func situations() map[string]record {
 		"fenced, reads too": closed,
 		"handed over":       rowIn(protocol.StateMoved, "m", 7, 7, 7),
 		"swept":             swept(7),
+		"compared":          checked,
+		"copied":            whole,
 		"importing":         rowIn(protocol.StateImporting, "m", 7, 0, 7),
 		"ready":             rowIn(protocol.StateReady, "m", 7, 0, 7),
 		"arrived":           rowIn(protocol.StateOwned, "m", 7, 7, 7),
@@ -83,27 +90,29 @@ func situations() map[string]record {
 
 // outcomes: "=" the row is as before; "+" only its highest epoch rises; "C" conflict; "S" stale; else the new state.
 const outcomes = `
-                  | adopt | record | import    | fence  | reads  | handover | pull  | own   | receipt at source | receipt at target | sweep | release | clear
-never owned       | =     | C      | importing | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-undone here       | =     | S      | S         | C      | C      | C        | C     | C     | C | C     | C     | =     | =
-swept before      | =     | C      | importing | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-owned             | =     | owned  | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-released          | =     | S      | S         | C      | C      | C        | C     | C     | C | C     | C     | =     | =
-recorded          | =     | =      | S         | fenced | C      | C        | C     | C     | C | C     | C     | owned | C
-fenced            | =     | =      | S         | =      | fenced | C        | C     | C     | C | C     | C     | owned | C
-fenced, reads too | =     | =      | S         | =      | =      | moved    | C     | C     | C | C     | C     | owned | C
-handed over       | =     | =      | S         | C      | C      | =        | C     | C     | = | C     | moved | C     | C
-swept             | =     | S      | S         | C      | C      | =        | C     | C     | = | C     | =     | C     | C
-importing         | =     | C      | importing | C      | C      | C        | ready | C     | C | C     | C     | C     | absent
-ready             | =     | C      | S         | C      | C      | C        | =     | owned | C | C     | C     | C     | absent
-arrived           | =     | C      | S         | C      | C      | C        | C     | =     | C | owned | C     | C     | C
-finished          | =     | S      | S         | C      | C      | C        | C     | =     | C | =     | C     | C     | C
-other recorded    | =     | C      | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-other fenced      | =     | C      | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-other handed over | =     | C      | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-other importing   | =     | C      | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-other ready       | =     | C      | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +
-other arrived     | =     | C      | C         | C      | C      | C        | C     | C     | C | C     | C     | +     | +`
+                  | adopt | record | import    | fence  | reads  | handover | pull  | own   | receipt at source | receipt at target | compare | sweep | release | clear
+never owned       | =     | C      | importing | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+undone here       | =     | S      | S         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | =       | =
+swept before      | =     | C      | importing | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+owned             | =     | owned  | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+released          | =     | S      | S         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | =       | =
+recorded          | =     | =      | S         | fenced | C      | C        | C     | C     | C                 | C                 | C       | C     | owned   | C
+fenced            | =     | =      | S         | =      | fenced | C        | C     | C     | C                 | C                 | C       | C     | owned   | C
+fenced, reads too | =     | =      | S         | =      | =      | moved    | C     | C     | C                 | C                 | C       | C     | owned   | C
+handed over       | =     | =      | S         | C      | C      | =        | C     | C     | =                 | C                 | moved   | C     | C       | C
+compared          | =     | =      | S         | C      | C      | =        | C     | C     | =                 | C                 | =       | moved | C       | C
+swept             | =     | S      | S         | C      | C      | =        | C     | C     | =                 | C                 | =       | =     | C       | C
+importing         | =     | C      | importing | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | C       | absent
+copied            | =     | C      | importing | C      | C      | C        | ready | C     | C                 | C                 | C       | C     | C       | absent
+ready             | =     | C      | S         | C      | C      | C        | =     | owned | C                 | C                 | C       | C     | C       | absent
+arrived           | =     | C      | S         | C      | C      | C        | C     | =     | C                 | owned             | C       | C     | C       | C
+finished          | =     | S      | S         | C      | C      | C        | C     | =     | C                 | =                 | C       | C     | C       | C
+other recorded    | =     | C      | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+other fenced      | =     | C      | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+other handed over | =     | C      | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+other importing   | =     | C      | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+other ready       | =     | C      | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +
+other arrived     | =     | C      | C         | C      | C      | C        | C     | C     | C                 | C                 | C       | C     | +       | +`
 
 // eachOutcome calls fn with every cell of the table.
 func eachOutcome(t *testing.T, fn func(t *testing.T, r record, decide rule, want string)) {

@@ -60,6 +60,7 @@ func TestRule2EachFencingDrawsANewNumberAndHandoverNamesIt(t *testing.T) {
 	s := newStage(t, false)
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
+	s.copy(t, cmd)
 	first := s.fence(t, cmd)
 	s.pull(t, first)
 	s.expire(t)
@@ -145,6 +146,7 @@ func TestRule3APartitionReturnsOnlyAfterItsSweep(t *testing.T) {
 	s.source.person(t, s.p, 0)
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
+	s.copy(t, cmd)
 	cmd = s.fence(t, cmd)
 	s.pull(t, cmd)
 	do(t, s.source.MarkReads, s.p, cmd)
@@ -154,6 +156,9 @@ func TestRule3APartitionReturnsOnlyAfterItsSweep(t *testing.T) {
 	back.Peer = "cell-b"
 	_, err := s.source.Import(t.Context(), s.p, back)
 	refused(t, protocol.CodeConflict, err)
+	if _, err := s.check(t, cmd); err != nil {
+		t.Fatal(err)
+	}
 	do(t, s.source.Sweep, s.p, cmd)
 	do(t, s.source.Import, s.p, back)
 }

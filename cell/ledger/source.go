@@ -56,11 +56,24 @@ func handover(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 		return verdict{}, conflict(r, cmd, "fenced under this number, with reads closed")
 	}
 	r.State, r.Epoch, r.Swept = protocol.StateMoved, cmd.Epoch, false
+	r.Checked = false
 	r.ReadFence, r.Deadline = 0, time.Time{}
 	return verdict{next: r}, nil
 }
 
-// sweep is step 12: the rows that were handed over go; the mark of who owns them stays.
+// compared is the first half of step 12: the frozen rows have been found to be what the target had when it was ready.
+func compared(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
+	if !r.gone(cmd) {
+		return verdict{}, conflict(r, cmd, "moved by this move")
+	}
+	if r.Swept {
+		return stay(r)
+	}
+	r.Checked = true
+	return verdict{next: r}, nil
+}
+
+// sweep is step 12: the rows that were handed over, and compared once more, go; the mark of who owns them stays.
 func sweep(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	if !r.gone(cmd) {
 		return verdict{}, conflict(r, cmd, "moved by this move")
@@ -68,7 +81,10 @@ func sweep(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	if r.Swept {
 		return stay(r)
 	}
-	r.Swept = true
+	if !r.Checked {
+		return verdict{}, conflict(r, cmd, "compared with the target once more")
+	}
+	r.Swept, r.Checked = true, false
 	r.free()
 	return verdict{next: r, wipe: true, forget: true}, nil
 }

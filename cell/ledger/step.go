@@ -74,7 +74,19 @@ func (l *Ledger) Receipt(ctx context.Context, p placement.Partition, cmd protoco
 	return l.Row(ctx, p)
 }
 
-// Sweep is step 12, at the source: deletes the partition's rows, which another cell owns now; the row stays moved
+// Compare is the first half of step 12, at the source: its frozen rows against what the target had when it was ready
+// (cmd.Check). CodeDiffers names the table; then nothing is swept.
+func (l *Ledger) Compare(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+	if cmd.Check == nil {
+		return protocol.Row{}, invalid("check is missing")
+	}
+	if err := l.compareFrozen(ctx, p, cmd); err != nil {
+		return protocol.Row{}, err
+	}
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, compared)
+}
+
+// Sweep is step 12, at the source, once it was compared: deletes the partition's rows, which another cell owns now; the row stays moved
 // and names the move no more.
 func (l *Ledger) Sweep(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
 	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, sweep)
@@ -166,9 +178,8 @@ func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protoco
 		}
 	}
 	if v.forget {
-		_, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_tombstones")+` WHERE partition = $1`, p)
-		if err != nil {
-			return fmt.Errorf("forget tombstones of partition %d: %w", p, err)
+		if err := l.forget(ctx, tx, p); err != nil {
+			return err
 		}
 	}
 	if !v.receipt {
@@ -183,7 +194,19 @@ func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protoco
 	return wrap(err, "store receipt of move %s", cmd.Move)
 }
 
-// explain turns a lock that could not be had into a Problem with the row as it is, where it can be read.
+// forget clears what was noted of the partition's rows while its row named a move: whatever became of the move,
+// nothing of it stays.
+func (l *Ledger) forget(ctx context.Context, tx pgx.Tx, p placement.Partition) error {
+	for _, table := range []string{"cellway_tombstones", "cellway_touched"} {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table(table)+` WHERE partition = $1`, p); err != nil {
+			return fmt.Errorf("forget what %s notes of partition %d: %w", table, p, err)
+		}
+	}
+	return nil
+}
+
+// explain turns a lock that could not be had into a Problem that names its holders, with the row as it is, where these
+// can be read.
 func (l *Ledger) explain(ctx context.Context, p placement.Partition, err error) error {
 	if _, ok := errors.AsType[*protocol.Problem](err); ok {
 		return err
@@ -192,6 +215,9 @@ func (l *Ledger) explain(ctx context.Context, p placement.Partition, err error) 
 		return err
 	}
 	refused := &protocol.Problem{Code: protocol.CodeLocked, Message: fmt.Sprintf("the row of partition %d is held by writers", p)}
+	if held, holders := l.holders(ctx, p, nameWait); held && len(holders) > 0 {
+		refused.Message += ": " + describeHolders(holders)
+	}
 	if row, err := l.Row(ctx, p); err == nil {
 		refused.Row = &row
 	}

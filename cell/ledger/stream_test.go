@@ -34,22 +34,32 @@ const content = `SELECT coalesce(string_agg(p::text || coalesce((SELECT string_a
 	ORDER BY p.person), '') FROM (SELECT person, name, profile, mood, ratio, raw, seen_at, shout FROM people WHERE cellway_partition = $1) p`
 
 func TestARoundTripKeepsEveryValue(t *testing.T) {
-	for name, apart := range map[string]bool{"two schemas": false, "two databases": true} {
+	for name, early := range map[string]bool{"as rows copied": false, "as rows that changed since": true} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t, apart)
-			s.oddities(t)
+			var counted protocol.Reply
+			s := newStage(t, early)
 			// Sessions of other habits must not matter.
 			role := s.target.platform.Config().ConnConfig.User
 			exec(t, s.target.admin, `ALTER ROLE `+role+` SET DateStyle = 'German'`)
 			exec(t, s.target.admin, `ALTER ROLE `+role+` SET TimeZone = 'Asia/Tokyo'`)
 			s.target.platform.Reset()
-			before := one[string](t, s.source.app, content, s.p)
 			cmd := command("m1", 2)
 			s.begin(t, cmd)
+			if early {
+				counted = s.copy(t, cmd)
+			}
+			s.oddities(t)
+			before := one[string](t, s.source.app, content, s.p)
+			if !early {
+				counted = s.copy(t, cmd)
+			}
 			cmd = s.fence(t, cmd)
 			reply := s.pull(t, cmd)
-			if reply.Row.State != protocol.StateReady || reply.Row.FenceNo != cmd.FenceNo || reply.Row.Batch != 1 {
+			if reply.Row.State != protocol.StateReady || reply.Row.FenceNo != cmd.FenceNo {
 				t.Errorf("row %+v", reply.Row)
+			}
+			if early {
+				counted = reply
 			}
 			if after := one[string](t, s.target.app, content, s.p); after != before {
 				t.Errorf("came as\n%.2000s\nleft as\n%.2000s", after, before)
@@ -58,13 +68,13 @@ func TestARoundTripKeepsEveryValue(t *testing.T) {
 				t.Errorf("%d rows of other partitions came along", n)
 			}
 			want := map[string]int64{"people": 12, "notes": 300}
-			for i, d := range reply.Source {
-				if d != reply.Target[i] || d.Rows != want[d.Table] || d.Sum == "0" {
+			for i, d := range counted.Source {
+				if d != counted.Target[i] || d.Rows != want[d.Table] || d.Sum == "0" {
 					t.Errorf("source %+v, target %+v", d, reply.Target[i])
 				}
 			}
 			again, err := s.target.Pull(t.Context(), s.p, cmd, nil) // done already: no stream is read
-			if err != nil || len(again.Source) != 2 || again.Row.State != protocol.StateReady {
+			if err != nil || again.Row.State != protocol.StateReady {
 				t.Errorf("repeated: %+v, %v", again, err)
 			}
 		})
@@ -79,7 +89,7 @@ func TestADigestDoesNotDependOnOrderAndSeesEveryChange(t *testing.T) {
 		cmd := command(move, epoch)
 		s.begin(t, cmd)
 		out := map[string]protocol.Digest{}
-		for _, d := range s.pull(t, s.fence(t, cmd)).Source {
+		for _, d := range s.copy(t, cmd).Source {
 			out[d.Table] = d
 		}
 		do(t, s.source.Release, s.p, cmd)
@@ -111,9 +121,10 @@ func frames(t testing.TB, stream []byte) [][]byte {
 
 func TestAStreamThatBreaksOffOrIsAlteredChangesNothing(t *testing.T) {
 	s := newStage(t, true)
-	s.oddities(t)
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
+	s.copy(t, cmd)
+	s.oddities(t)
 	cmd = s.fence(t, cmd)
 	stream := s.export(t, cmd)
 	all := frames(t, stream)
@@ -135,7 +146,7 @@ func TestAStreamThatBreaksOffOrIsAlteredChangesNothing(t *testing.T) {
 	}
 	for name, r := range spoiled {
 		t.Run(name, func(t *testing.T) {
-			_, err := s.target.Pull(t.Context(), s.p, cmd, r)
+			_, err := s.target.Pull(t.Context(), s.p, cmd, always(r))
 			refused(t, protocol.CodePeer, err)
 			s.unchanged(t, err)
 		})
@@ -155,7 +166,7 @@ func (s stage) unchanged(t testing.TB, err error) {
 		t.Errorf("the problem does not carry the row as it is: %+v", problem)
 	}
 	row, err := s.target.Row(t.Context(), s.p)
-	if err != nil || row.State != protocol.StateImporting || row.Batch != 0 {
+	if err != nil || row.State != protocol.StateImporting || row.Batch != 2 || !row.Copied {
 		t.Errorf("row %+v, %v", row, err)
 	}
 	if n := one[int](t, s.target.app, `SELECT (SELECT count(*) FROM people) + (SELECT count(*) FROM notes)`); n != 0 {
@@ -165,10 +176,11 @@ func (s stage) unchanged(t testing.TB, err error) {
 
 func TestADifferenceIsNamedAndRolledBack(t *testing.T) {
 	s := newStage(t, false)
-	s.source.person(t, s.p, 0)
 	other := keyOf(s.p+1, 0)
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
+	s.copy(t, cmd)
+	s.source.person(t, s.p, 0)
 	cmd = s.fence(t, cmd)
 	stream := string(s.export(t, cmd))
 	foreign := strings.Replace(stream, "hello\t3\n", "hello\t4\n", 1) // as if it were of partition 4
@@ -182,7 +194,7 @@ func TestADifferenceIsNamedAndRolledBack(t *testing.T) {
 			if tc.stream == stream {
 				t.Fatal("nothing was altered: " + other)
 			}
-			_, err := s.target.Pull(t.Context(), s.p, cmd, strings.NewReader(tc.stream))
+			_, err := s.target.Pull(t.Context(), s.p, cmd, always(strings.NewReader(tc.stream)))
 			refused(t, protocol.CodeDiffers, err)
 			if !contains(err, "table "+tc.table) {
 				t.Errorf("the table is not named: %v", err)
@@ -196,18 +208,20 @@ func TestTheStreamOfAnotherMoveIsRefused(t *testing.T) {
 	s := newStage(t, false)
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
+	s.copy(t, cmd)
 	cmd = s.fence(t, cmd)
 	stream := string(s.export(t, cmd))
 	for what, altered := range map[string]string{
-		"version":   strings.Replace(stream, `"version":1`, `"version":2`, 1),
+		"version":   strings.Replace(stream, `"version":2`, `"version":3`, 1),
 		"cluster":   strings.Replace(stream, testCluster, strings.Repeat("x", len(testCluster)), 1),
 		"cell":      strings.Replace(stream, `"cell":"cell-a"`, `"cell":"cell-c"`, 1),
 		"partition": strings.Replace(stream, `"partition":3`, `"partition":4`, 1),
 		"hash":      strings.Replace(stream, placement.HashName, strings.Repeat("x", len(placement.HashName)), 1),
 		"move":      strings.Replace(stream, `"m1"`, `"m2"`, 1),
+		"snapshot":  strings.Replace(stream, `"mark":`, `"nark":`, 1),
 		"fence":     strings.Replace(stream, `"fence_no":1`, `"fence_no":2`, 1),
 	} {
-		_, err := s.target.Pull(t.Context(), s.p, cmd, strings.NewReader(altered))
+		_, err := s.target.Pull(t.Context(), s.p, cmd, always(strings.NewReader(altered)))
 		if altered == stream || protocol.CodeOf(err) != protocol.CodePeer || !contains(err, what) {
 			t.Errorf("%s: got %v", what, err)
 		}
@@ -216,19 +230,25 @@ func TestTheStreamOfAnotherMoveIsRefused(t *testing.T) {
 
 func TestRule14TheTargetMustHaveEveryColumn(t *testing.T) {
 	s := newStage(t, false)
-	exec(t, s.source.platform, `ALTER TABLE people ADD COLUMN phone text`)
+	s.source.person(t, s.p, 0)
 	cmd := command("m1", 2)
 	s.begin(t, cmd)
-	cmd = s.fence(t, cmd)
-	_, err := s.target.Pull(t.Context(), s.p, cmd, bytes.NewReader(s.export(t, cmd)))
+	exec(t, s.source.platform, `ALTER TABLE people ADD COLUMN phone text`)
+	_, err := s.target.Copy(t.Context(), s.p, s.attempt(t, cmd), s.from)
 	refused(t, protocol.CodeCatalog, err)
 	if !contains(err, "people.phone") {
 		t.Errorf("the column is not named: %v", err)
 	}
-	s.unchanged(t, err)
-	// A newer target may have more, if it can fill it.
-	exec(t, s.target.platform, `ALTER TABLE people ADD COLUMN phone text, ADD COLUMN fax text NOT NULL DEFAULT 'none'`)
-	s.pull(t, cmd)
+	// A newer target may have more, if it can fill it, in another order.
+	exec(t, s.target.platform, `ALTER TABLE people ADD COLUMN fax text NOT NULL DEFAULT 'none', ADD COLUMN phone text`)
+	s.copy(t, cmd)
+	// A deploy between the copy and the fence is noticed at step 7.
+	exec(t, s.source.platform, `ALTER TABLE people ADD COLUMN pager text`)
+	cmd = s.fence(t, cmd)
+	_, err = s.target.Pull(t.Context(), s.p, cmd, s.from)
+	refused(t, protocol.CodeCatalog, err)
+	exec(t, s.target.platform, `ALTER TABLE people ADD COLUMN pager text`)
+	s.finish(t, cmd)
 }
 
 func TestExportRefusesWhatIsNotFencedForThisMove(t *testing.T) {
@@ -238,11 +258,15 @@ func TestExportRefusesWhatIsNotFencedForThisMove(t *testing.T) {
 	s.begin(t, cmd)
 	fenced := s.fence(t, cmd)
 	var w bytes.Buffer
-	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, "m2", fenced.FenceNo, &w))
-	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, "m1", fenced.FenceNo+1, &w))
+	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, protocol.Wanted{Move: "m2", FenceNo: fenced.FenceNo}, &w))
+	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, protocol.Wanted{Move: "m1", FenceNo: fenced.FenceNo + 1}, &w))
 	s.expire(t)
-	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, "m1", fenced.FenceNo, &w))
-	refused(t, protocol.CodeInvalid, s.source.Export(t.Context(), testPartitions, "m1", 1, &w))
+	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, protocol.Wanted{Move: "m1", FenceNo: fenced.FenceNo}, &w))
+	refused(t, protocol.CodeInvalid, s.source.Export(t.Context(), testPartitions, protocol.Wanted{Move: "m1"}, &w))
+	bad := protocol.Wanted{Move: "m1", Base: "1:1:", Mark: "1:1:' OR true"}
+	refused(t, protocol.CodeInvalid, s.source.Export(t.Context(), s.p, bad, &w))
+	do(t, s.source.Release, s.p, cmd)
+	refused(t, protocol.CodeConflict, s.source.Export(t.Context(), s.p, protocol.Wanted{Move: "m1"}, &w))
 	if w.Len() != 0 {
 		t.Fatalf("%d bytes were written before the refusal", w.Len())
 	}
@@ -259,7 +283,7 @@ func TestExportFailsWhenItsReaderIsGone(t *testing.T) {
 		_, _ = io.CopyN(io.Discard, r, 100_000)
 		_ = r.CloseWithError(errors.New("gone"))
 	}()
-	err := s.source.Export(t.Context(), s.p, cmd.Move, cmd.FenceNo, w)
+	err := s.source.Export(t.Context(), s.p, protocol.Wanted{Move: cmd.Move, FenceNo: cmd.FenceNo}, w)
 	if err == nil || protocol.CodeOf(err) != "" {
 		t.Fatalf("got %v", err)
 	}

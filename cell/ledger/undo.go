@@ -35,7 +35,8 @@ func clearImport(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	case cmd.Attempt != 0 && cmd.Attempt != r.Attempt:
 		return verdict{}, conflict(r, cmd, "in the attempt that it names")
 	}
-	r.State, r.FenceNo, r.Batch = protocol.StateAbsent, 0, 0
+	r.State, r.FenceNo = protocol.StateAbsent, 0
+	r.fresh()
 	r.Peer = ""
 	r.free()
 	r.HighEpoch = max(r.HighEpoch, cmd.Epoch)

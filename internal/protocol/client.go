@@ -21,12 +21,15 @@ const (
 	VerbAdopt    Verb = "adopt"
 	VerbRecord   Verb = "record"
 	VerbImport   Verb = "import"
+	VerbCopy     Verb = "copy"
 	VerbClose    Verb = "close"
 	VerbFence    Verb = "fence"
 	VerbPull     Verb = "pull"
 	VerbHandover Verb = "handover"
 	VerbOwn      Verb = "own"
 	VerbReceipt  Verb = "receipt"
+	VerbCheck    Verb = "check"
+	VerbCompare  Verb = "compare"
 	VerbSweep    Verb = "sweep"
 	VerbRelease  Verb = "release"
 	VerbClear    Verb = "clear"
@@ -39,6 +42,7 @@ const (
 	PathAssign     = PathPrefix + "/assign"     // POST Assignment: the first map
 	PathGates      = PathPrefix + "/gates"      // POST /{p} GateOrder: between the instances of one cell
 	PathRows       = "/rows"                    // GET PathPartitions/{p}/rows: the pull of rows, a Frame stream
+	PathTables     = PathPrefix + "/tables"     // GET: the catalog of the tracked tables
 )
 
 // Assignment gives a cell its share of the first map: rows that never had an owner become owned.
@@ -117,14 +121,18 @@ func (c *Client) Gate(ctx context.Context, addr string, p placement.Partition, o
 	return out, err
 }
 
-// Pull opens the stream of a fenced partition's rows; the caller closes it.
-func (c *Client) Pull(ctx context.Context, addr string, p placement.Partition, move string, fenceNo int64) (io.ReadCloser, error) {
-	path := fmt.Sprintf("%s%s?move=%s&fence_no=%d", PartitionPath(p), PathRows, move, fenceNo)
-	resp, err := c.send(ctx, http.MethodGet, addr, path, nil)
+// Pull opens a stream of a partition's rows; the caller closes it.
+func (c *Client) Pull(ctx context.Context, addr string, p placement.Partition, wanted Wanted) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, addr, PartitionPath(p)+PathRows+"?"+wanted.query(), nil)
 	if err != nil {
 		return nil, err
 	}
 	return resp.Body, nil
+}
+
+// Tables reads the catalog of a cell's tracked tables, in the cell's own form.
+func (c *Client) Tables(ctx context.Context, addr string, out any) error {
+	return c.call(ctx, http.MethodGet, addr, PathTables, nil, out)
 }
 
 // PartitionPath is the path of a partition on the internal listener.

@@ -6,13 +6,16 @@
 //	step  command   to      row before              row after
 //	 2    record    source  owned                   owned, naming the move
 //	 3    import    target  absent | moved, swept   importing (a new attempt)
+//	 4    copy      target  importing               importing, copied. Repeated then: takes what changed since
 //	 5    close     source  owned, naming the move  unchanged; gates closed for writes, none in flight
 //	 6    fence     source  owned, naming the move  fenced (a new fence_no, a deadline)
-//	 7    pull      target  importing               ready (naming that fence_no); digests of both sides
+//	 7    pull      target  importing, copied       ready (naming that fence_no); digests of what changed last
 //	 8    handover  source  fenced                  moved: the point of no return
 //	 9    own       target  ready                   owned
 //	11    receipt   both    moved / owned           unchanged; a receipt each. The target's row names no move any more
-//	12    sweep     source  moved                   moved, swept; names no move any more
+//	12    check     target  ready | owned           unchanged; what it has, as of between ready and owned
+//	      compare   source  moved                   moved, checked: its frozen rows are the same
+//	      sweep     source  moved, checked          moved, swept; names no move any more
 //	undo  release   source  owned | fenced          owned, naming no move
 //	undo  clear     target  importing | ready       absent
 //	any   adopt     both    any                     unchanged, but the leader's token is in the row

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/cellway/cellway/placement"
@@ -33,6 +34,10 @@ type Row struct {
 	PeerAddrs []string            `json:"peer_addrs"` // target: internal addresses of the source's instances
 	Attempt   int64               `json:"attempt"`    // target: number of this import; never falls
 	Batch     int64               `json:"batch"`      // target: batches committed in this attempt
+	Base      string              `json:"base"`       // target: the source's snapshot that this attempt copies; "" before its first batch
+	Mark      string              `json:"mark"`       // target: the source's snapshot that the rows are at, once all of Base is there
+	Copied    bool                `json:"copied"`     // target: copied, and compared as a whole, in this attempt
+	Checked   bool                `json:"checked"`    // source, moved: its rows were compared once more
 	Deadline  time.Time           `json:"deadline,omitzero"`
 	Swept     bool                `json:"swept"` // moved: the rows are gone
 }
@@ -56,12 +61,24 @@ type Command struct {
 	Epoch     placement.Epoch `json:"epoch"`
 	Token     uint64          `json:"token"`
 	Peer      string          `json:"peer,omitempty"`       // the move's other cell
-	PeerAddrs []string        `json:"peer_addrs,omitempty"` // import, pull: the source's internal addresses
+	PeerAddrs []string        `json:"peer_addrs,omitempty"` // import, copy, pull: the source's internal addresses
 	FenceNo   int64           `json:"fence_no,omitempty"`   // pull, handover
-	Attempt   int64           `json:"attempt,omitempty"`    // pull, clear: the attempt that is meant
+	Attempt   int64           `json:"attempt,omitempty"`    // copy, pull, clear: the attempt that is meant
 	DrainMS   int64           `json:"drain_ms,omitempty"`   // close: how long to wait for writes in flight
 	FenceMS   int64           `json:"fence_ms,omitempty"`   // close, fence: after this the source opens by itself
 	Receipt   *Receipt        `json:"receipt,omitempty"`    // receipt
+	Check     *Check          `json:"check,omitempty"`      // compare: what the target has
+}
+
+// Check is what the target of a move holds, as of a moment at which it was ready, or had not been owned for long.
+type Check struct {
+	Digests []Digest            `json:"digests"`
+	Columns map[string][]string `json:"columns"` // those that were counted, by table
+	// Except are the keys of rows, by table, that were written at the target since it owned: neither side counts
+	// them. None, where the moment lies between ready and owned.
+	Except map[string][]json.RawMessage `json:"except,omitempty"`
+	// LeftOut are tables with too many such keys: they are not compared.
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // Receipt is the durable record of a move, kept by both cells.
@@ -82,8 +99,10 @@ type Receipt struct {
 // Reply is a cell's answer to a command that was done.
 type Reply struct {
 	Row    Row      `json:"row"`
-	Source []Digest `json:"source,omitempty"` // pull: as the source counted
-	Target []Digest `json:"target,omitempty"` // pull: as the target counted
+	Source []Digest `json:"source,omitempty"` // copy: as the source counted; pull: only what changed; compare: what it has
+	Target []Digest `json:"target,omitempty"` // copy, pull: as the target counted
+	Rounds int      `json:"rounds,omitempty"` // copy: how often what had changed was taken in
+	Check  *Check   `json:"check,omitempty"`  // check
 }
 
 // Problem is a cell's answer to a command that was not done.
@@ -102,10 +121,10 @@ const (
 	CodeStale    = "stale_leader"    // the row has seen a higher leader's token, or a higher epoch
 	CodeBusy     = "writes_inflight" // close: writes did not end in time; the gate is open again
 	CodeSilent   = "instance_silent" // an instance with an unexpired lease did not answer
-	CodeDiffers  = "digest_mismatch" // pull: the two sides differ; the message names the table
+	CodeDiffers  = "digest_mismatch" // copy, pull, compare: the two sides differ; the message names the table
 	CodeCatalog  = "catalog"         // the two sides' tracked tables do not fit; the message names what
-	CodePeer     = "peer"            // pull, own: the source did not answer, or refused
-	CodeLocked   = "locked"          // fence: the row's lock could not be had in time
+	CodePeer     = "peer"            // import, copy, pull, own: the source did not answer, or refused
+	CodeLocked   = "locked"          // the row's lock could not be had in time; the message names who holds it
 	CodeInvalid  = "invalid"         // the command itself is malformed
 	CodeDenied   = "denied"          // the credential is missing or wrong
 	CodeInternal = "internal"        // anything else
