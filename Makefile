@@ -26,7 +26,7 @@ up: build ## Run the whole system in containers (docker compose), and return whe
 	@exec $(BIN) up
 
 down: build ## Stop and remove the containers; the data stays [VOLUMES=1: it goes too]
-	@exec $(BIN) down $(if $(VOLUMES),--volumes)
+	@exec $(BIN) down $(if $(filter 1,$(VOLUMES)),--volumes)
 
 logs: build ## Follow what the containers print [NAME=cell-a]
 	@exec $(BIN) logs $(NAME)

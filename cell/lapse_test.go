@@ -9,8 +9,8 @@ import (
 	"github.com/cellway/cellway/internal/testenv"
 )
 
-// shortLease lets a lease lapse soon.
-func shortLease(c *Config) { c.LeaseTTL, c.LeaseEvery = time.Second, 100*time.Millisecond }
+// shortLease lets a lease lapse soon, but not while a crowded machine renews it late.
+func shortLease(c *Config) { c.LeaseTTL, c.LeaseEvery = 3*time.Second, 200*time.Millisecond }
 
 func TestLease_lapses_while_the_database_is_frozen_and_comes_back(t *testing.T) {
 	server := testenv.PostgresServer(t)

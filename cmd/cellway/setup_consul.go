@@ -35,6 +35,11 @@ func (f *setupFlags) manager(ctx context.Context, cmd *cobra.Command) (*consul.R
 	return r, patiently(ctx, cmd.ErrOrStderr(), "Consul at "+f.consulAddr, r.Ready)
 }
 
+// policyName of a role or a cell: whatever a cell is called, its policy is no role's.
+func (f *setupFlags) policyName(kind, name string) string {
+	return f.consulPrefix + "-" + kind + "-" + name
+}
+
 // rules of a role, for this cluster's keys and service.
 func (f *setupFlags) rules(role, cell string) (string, error) {
 	return deploy.Policy(role, deploy.Names{Prefix: f.consulPrefix, Service: f.consulService, Cell: cell})
@@ -67,7 +72,7 @@ func (f *setupFlags) grantRoles(ctx context.Context, r *consul.Registry) error {
 		return err
 	}
 	problems := []error{r.GrantAnonymous(ctx, consul.Grant{
-		Name: f.consulPrefix + "-anonymous", About: "Cellway: whoever brings no token sees services, checks and nodes", Rules: anonymous,
+		Name: f.policyName("role", "anonymous"), About: "Cellway: whoever brings no token sees services, checks and nodes", Rules: anonymous,
 	})}
 	for role, file := range map[string]string{
 		"agent": fileAgent, "router": roleTokenFile("router"), "mover": roleTokenFile("mover"),
@@ -80,7 +85,7 @@ func (f *setupFlags) grantRoles(ctx context.Context, r *consul.Registry) error {
 		if err != nil {
 			return err
 		}
-		problems = append(problems, r.Grant(ctx, consul.Grant{Name: f.consulPrefix + "-" + role, About: "Cellway: every " + role, Rules: rules, Token: token}))
+		problems = append(problems, r.Grant(ctx, consul.Grant{Name: f.policyName("role", role), About: "Cellway: every " + role, Rules: rules, Token: token}))
 	}
 	return errors.Join(problems...)
 }
@@ -95,5 +100,5 @@ func (f *setupFlags) grantCell(ctx context.Context, r *consul.Registry, cell, di
 	if err != nil {
 		return err
 	}
-	return r.Grant(ctx, consul.Grant{Name: f.consulPrefix + "-" + cell, About: "Cellway: the instances of " + cell, Rules: rules, Token: token})
+	return r.Grant(ctx, consul.Grant{Name: f.policyName("cell", cell), About: "Cellway: the instances of " + cell, Rules: rules, Token: token})
 }

@@ -31,7 +31,7 @@ const (
 // fakeDev leaves behind what a supervisor of `cellway dev` does; it answers if alive.
 func fakeDev(t *testing.T, alive bool) (dir string) {
 	t.Helper()
-	server := httptest.NewServer(http.NotFoundHandler())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	t.Cleanup(server.Close)
 	raw, err := json.Marshal(map[string]string{"url": server.URL, "token": "x"})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,12 +49,12 @@ What is running already stays, unless it has changed. Variables are in docs/OPER
 			if err != nil {
 				return err
 			}
-			p.Env = buildStamp()
+			p.Env = append(p.Env, buildStamp()...)
 			fmt.Fprintln(cmd.OutOrStdout(), "building the image (some minutes the first time) and starting the containers")
 			if err := p.Up(cmd.Context()); err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), upBlock(time.Since(began)))
+			_, err = fmt.Fprint(cmd.OutOrStdout(), upBlock(p, time.Since(began)))
 			return err
 		},
 	}
@@ -84,17 +85,13 @@ func buildStamp() []string {
 }
 
 // published is where a port is published on this machine, as docker-compose.yml has it.
-func published(variable, standard string) string {
-	addr := os.Getenv(variable)
-	if addr == "" {
-		addr = standard
-	}
-	return "http://" + addr
+func published(p *compose.Project, variable, standard string) string {
+	return "http://" + cmp.Or(p.Setting(variable), standard)
 }
 
-func upBlock(took time.Duration) string {
+func upBlock(p *compose.Project, took time.Duration) string {
 	line := strings.Repeat("-", 78)
-	router := published("CELLWAY_ROUTER_ADDR", "127.0.0.1:8000")
+	router := published(p, "CELLWAY_ROUTER_ADDR", "127.0.0.1:8000")
 	return fmt.Sprintf(`%[1]s
 Cellway is ready in containers (%.1[2]f s).
 
@@ -109,7 +106,7 @@ Try:
 
 make logs shows what they print, make down stops everything (with VOLUMES=1 the data goes too).
 %[1]s
-`, line, took.Seconds(), router, published("CELLWAY_ADMIN_ADDR", "127.0.0.1:8001"), published("CELLWAY_CONSUL_ADDR", "127.0.0.1:8500"))
+`, line, took.Seconds(), router, published(p, "CELLWAY_ADMIN_ADDR", "127.0.0.1:8001"), published(p, "CELLWAY_CONSUL_ADDR", "127.0.0.1:8500"))
 }
 
 func newDown() *cobra.Command {

@@ -2,90 +2,87 @@ package compose
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cellway/cellway/placement"
 )
 
-const (
-	cellFileExt    = ".json"
-	removedProfile = "removed"
-)
-
-// cellFiles lists the files of added and removed cells.
-func (p *Project) cellFiles() ([]string, error) {
-	if p.State == "" {
-		return nil, nil
-	}
-	files, err := filepath.Glob(filepath.Join(p.State, "*"+cellFileExt))
-	if err != nil {
-		return nil, fmt.Errorf("list added cells: %w", err)
-	}
-	return files, nil
-}
-
-func (p *Project) cellFile(name string) string { return filepath.Join(p.State, name+cellFileExt) }
+// removedProfile is that of the parts of removed cells: nobody starts it.
+const removedProfile = "removed"
 
 // AddCell starts one more cell, for this and later starts of the project, and returns when it is healthy. ErrExists if it
-// runs already. A weight of a cell that the registry knows already is not changed.
+// runs already. The weight counts where the registry does not know the cell yet.
 func (p *Project) AddCell(ctx context.Context, name string, weight int) error {
 	if err := placement.ValidateCellName(name); err != nil {
 		return err
+	}
+	if weight < 1 || weight > placement.MaxWeight {
+		return fmt.Errorf("weight %d is not between 1 and %d", weight, placement.MaxWeight)
 	}
 	m, err := p.Resolve(ctx)
 	if err != nil {
 		return err
 	}
-	cells := m.cells()
-	running, err := p.runs(ctx, name)
-	switch {
-	case err != nil:
+	if err := m.mayAdd(name); err != nil {
 		return err
-	case running && slices.Contains(cells, name):
-		return fmt.Errorf("%s %w", name, ErrExists)
-	case m.Services[name] != nil && !slices.Contains(cells, name):
-		return fmt.Errorf("%s is a part of the system that is no cell", name)
-	case m.Services[name] != nil:
-		err = p.readmit(m, name)
-	case len(cells) == 0:
-		return errors.New("the project has no cell to make another one like")
-	default:
-		err = p.keepCopy(m, cells[0], name, weight)
 	}
+	running, err := p.runs(ctx, name)
 	if err != nil {
 		return err
 	}
-	return p.awaitHealthy(ctx, name)
+	if running && slices.Contains(m.cells(), name) {
+		return fmt.Errorf("%s %w", name, ErrExists)
+	}
+	before, err := p.kept()
+	if err != nil {
+		return err
+	}
+	own, err := p.resolve(ctx, p.Files)
+	if err != nil {
+		return err
+	}
+	after := before.with(name, weight, own.cells())
+	if err := p.keep(ctx, after); err != nil {
+		return err
+	}
+	if err := p.awaitHealthy(ctx, name); err != nil {
+		return errors.Join(err, p.takeBack(ctx, name, before))
+	}
+	return nil
+}
+
+// mayAdd refuses a name that belongs to something else, or could be taken for a part of another cell.
+func (m Model) mayAdd(name string) error {
+	cells := m.cells()
+	if len(cells) == 0 {
+		return errors.New("the project has no cell to make another one like")
+	}
+	if m.Services[name] != nil && !slices.Contains(cells, name) {
+		return fmt.Errorf("%s is a part of the system that is no cell", name)
+	}
+	for _, cell := range cells {
+		if strings.HasPrefix(name, cell+"-") || strings.HasPrefix(cell, name+"-") {
+			return fmt.Errorf("%s cannot be told from the parts of %s: neither name may begin with the other and a dash", name, cell)
+		}
+	}
+	return nil
+}
+
+// takeBack forgets a cell that did not start, if it was new: its name is free again.
+func (p *Project) takeBack(ctx context.Context, name string, before cellList) error {
+	if _, known := before.Added[name]; known || ctx.Err() != nil {
+		return nil
+	}
+	return errors.Join(p.stop(ctx, name), p.keep(ctx, before))
 }
 
 func (p *Project) runs(ctx context.Context, service string) (bool, error) {
 	id, err := ask(ctx, "ps", "--quiet", "--filter", "label="+labelProject+"="+p.Name, "--filter", "label="+labelService+"="+service)
 	return id != "", err
-}
-
-func (p *Project) keepCopy(m Model, from, name string, weight int) error {
-	copied, err := m.CopyCell(from, name, weight)
-	if err != nil {
-		return err
-	}
-	return p.keep(name, copied)
-}
-
-// readmit takes back the removal of a cell, if it was removed and does not merely not run.
-func (p *Project) readmit(m Model, name string) error {
-	profiles, removed := m.Services[name]["profiles"].([]any)
-	if !removed || !slices.Contains(profiles, any(removedProfile)) {
-		return nil
-	}
-	if err := os.Remove(p.cellFile(name)); err != nil {
-		return fmt.Errorf("take back the removal of %s: %w", name, err)
-	}
-	return nil
 }
 
 // RemoveCell stops a cell and forgets it, for this and later starts. Its volumes stay, as its schema does.
@@ -97,72 +94,85 @@ func (p *Project) RemoveCell(ctx context.Context, name string) error {
 	if !slices.Contains(m.cells(), name) {
 		return fmt.Errorf("%s: %w; there are the cells %v", name, ErrUnknown, m.cells())
 	}
-	parts := m.parts(name)
-	if err := p.run(ctx, startFor, append([]string{"rm", "--stop", "--force"}, parts...)...); err != nil {
+	before, err := p.kept()
+	if err != nil {
 		return err
 	}
-	if err := os.Remove(p.cellFile(name)); err == nil || !errors.Is(err, os.ErrNotExist) {
+	if slices.Contains(before.Removed, name) {
+		return nil
+	}
+	if err := p.stop(ctx, name); err != nil {
 		return err
 	}
-	removed := Model{Services: map[string]map[string]any{}}
-	for _, part := range parts {
-		removed.Services[part] = map[string]any{"profiles": []string{removedProfile}}
-	}
-	return p.keep(name, removed)
+	return p.keep(ctx, before.without(name))
 }
 
-// refresh makes the copies again, so that added cells follow the project's files when these change.
-func (p *Project) refresh(ctx context.Context) error {
-	files, err := p.cellFiles()
-	if err != nil || len(files) == 0 {
-		return err
-	}
-	plain := *p
-	plain.State = "" // without any cell's file
-	m, err := plain.Resolve(ctx)
+// stop removes the containers of a cell's parts.
+func (p *Project) stop(ctx context.Context, name string) error {
+	m, err := p.Resolve(ctx)
 	if err != nil {
 		return err
 	}
-	var problems []error
-	for _, file := range files {
-		problems = append(problems, p.refreshCell(m, file))
-	}
-	return errors.Join(problems...)
+	return p.run(ctx, restartFor, append([]string{"rm", "--stop", "--force"}, m.parts(name)...)...)
 }
 
-func (p *Project) refreshCell(m Model, file string) error {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("read added cell: %w", err)
-	}
-	var kept Model
-	if err := json.Unmarshal(raw, &kept); err != nil {
-		return fmt.Errorf("read added cell %s: %w", file, err)
-	}
-	cells := kept.cells()
-	base := m.cells()
-	if len(cells) != 1 || len(base) == 0 || slices.Contains(base, cells[0]) {
-		return nil // a removed cell of the project's own
-	}
-	weight, err := kept.weight(cells[0])
-	if err != nil {
-		return fmt.Errorf("read added cell %s: %w", file, err)
-	}
-	return p.keepCopy(m, base[0], cells[0], weight)
+// cellList is how the cells of a project differ from those of its files.
+type cellList struct {
+	Added   map[string]int `json:"added,omitempty"` // their weights
+	Removed []string       `json:"removed,omitempty"`
 }
 
-// keep writes a cell's file in one step.
-func (p *Project) keep(name string, m Model) error {
-	raw, err := json.MarshalIndent(m, "", "  ")
+// with returns the list after a cell was added; own are the cells of the project's files.
+func (l cellList) with(name string, weight int, own []string) cellList {
+	out := l.without(name)
+	out.Removed = slices.DeleteFunc(out.Removed, func(removed string) bool { return removed == name })
+	if !slices.Contains(own, name) {
+		out.Added[name] = weight
+	}
+	return out
+}
+
+// without returns the list after a cell was removed.
+func (l cellList) without(name string) cellList {
+	out := cellList{Added: map[string]int{}, Removed: slices.Clone(l.Removed)}
+	for cell, weight := range l.Added {
+		if cell != name {
+			out.Added[cell] = weight
+		}
+	}
+	if _, added := l.Added[name]; !added && !slices.Contains(out.Removed, name) {
+		out.Removed = append(out.Removed, name)
+	}
+	return out
+}
+
+// keep writes the list, and the compose file that it comes to.
+func (p *Project) keep(ctx context.Context, l cellList) error {
+	if err := writeJSON(p.listFile(), l); err != nil {
+		return err
+	}
+	return p.lay(ctx)
+}
+
+// lay writes the compose file of added and removed cells anew, so that they follow the project's files.
+func (p *Project) lay(ctx context.Context) error {
+	l, err := p.kept()
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
+		return err
 	}
-	if err := os.MkdirAll(p.State, 0o755); err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
+	if len(l.Added)+len(l.Removed) == 0 {
+		if err := os.Remove(p.layFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("forget added cells: %w", err)
+		}
+		return nil
 	}
-	file := p.cellFile(name)
-	if err := os.WriteFile(file+".new", append(raw, '\n'), 0o600); err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
+	m, err := p.resolve(ctx, p.Files)
+	if err != nil {
+		return err
 	}
-	return os.Rename(file+".new", file)
+	out, err := m.overlay(l)
+	if err != nil {
+		return err
+	}
+	return writeJSON(p.layFile(), out)
 }

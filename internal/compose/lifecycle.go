@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 )
@@ -17,7 +16,7 @@ func (p *Project) Up(ctx context.Context) error {
 	if _, err := ask(ctx, "compose", "version", "--short"); err != nil {
 		return fmt.Errorf("%w (the compose plugin, version 2, is needed)", err)
 	}
-	if err := p.refresh(ctx); err != nil {
+	if err := errors.Join(p.remember(), p.lay(ctx)); err != nil {
 		return err
 	}
 	err := p.run(ctx, startFor, "up", "--detach", "--build", "--wait")
@@ -38,6 +37,16 @@ func (p *Project) Down(ctx context.Context, volumes bool) error {
 	if err := p.run(ctx, startFor, args...); err != nil || !volumes {
 		return err
 	}
+	// Those of removed cells, and of overrides that are not named any more, compose does not know of.
+	left, err := ask(ctx, "volume", "ls", "--quiet", "--filter", "label="+labelProject+"="+p.Name)
+	if err != nil {
+		return err
+	}
+	if names := strings.Fields(left); len(names) > 0 {
+		if _, err := ask(ctx, append([]string{"volume", "rm"}, names...)...); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll(p.State); err != nil {
 		return fmt.Errorf("forget added cells: %w", err)
 	}
@@ -46,14 +55,11 @@ func (p *Project) Down(ctx context.Context, volumes bool) error {
 
 // Logs shows the logs of all services, or of those named, and follows them until ctx ends.
 func (p *Project) Logs(ctx context.Context, services ...string) error {
-	args, err := p.arguments(append([]string{"logs", "--tail", "100", "--follow"}, services...)...)
+	// Without a bound: until the reader has seen enough.
+	cmd, err := p.command(ctx, append([]string{"logs", "--tail", "100", "--follow"}, services...)...)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "docker", args...) // until the reader has seen enough
-	cmd.Stdout, cmd.Stderr = p.Out, p.Out
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = askFor
 	if err := cmd.Run(); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("docker compose logs: %w", err)
 	}
@@ -105,7 +111,7 @@ func (p *Project) services(ctx context.Context) ([]string, error) {
 	}
 	var names []string
 	for name, service := range m.Services {
-		if service["restart"] != "no" {
+		if _, set := service["profiles"]; service["restart"] != "no" && !set {
 			names = append(names, name)
 		}
 	}

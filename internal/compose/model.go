@@ -3,7 +3,9 @@ package compose
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,12 +21,16 @@ type Model struct {
 
 // Resolve returns the project with all variables, defaults and overrides put in, removed cells included.
 func (p *Project) Resolve(ctx context.Context) (Model, error) {
-	var m Model
-	args, err := p.arguments("--profile", removedProfile, "config", "--format", "json")
+	files, err := p.allFiles()
 	if err != nil {
-		return m, err
+		return Model{}, err
 	}
-	text, err := askWith(ctx, p.Env, args...)
+	return p.resolve(ctx, files)
+}
+
+func (p *Project) resolve(ctx context.Context, files []string) (Model, error) {
+	var m Model
+	text, err := askWith(ctx, p.Env, p.arguments(files, "--profile", removedProfile, "config", "--format", "json")...)
 	if err != nil {
 		return m, fmt.Errorf("read the project: %w", err)
 	}
@@ -46,16 +52,55 @@ func (m Model) cells() []string {
 	return names
 }
 
+// owner is the cell that a service, volume or network is there for: the one with the longest name that it bears, "" if it
+// is no cell's.
+func (m Model) owner(name string) string {
+	found := ""
+	for _, cell := range m.cells() {
+		if (name == cell || strings.HasPrefix(name, cell+"-")) && len(cell) > len(found) {
+			found = cell
+		}
+	}
+	return found
+}
+
 // parts names the services that are there for a cell: itself, and those named after it ("cell-a-setup").
 func (m Model) parts(cell string) []string {
 	var names []string
 	for name := range m.Services {
-		if name == cell || strings.HasPrefix(name, cell+"-") && !slices.Contains(m.cells(), name) {
+		if m.owner(name) == cell {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// overlay is the compose file that makes of a project of the model one with these cells added and removed.
+func (m Model) overlay(l cellList) (Model, error) {
+	out := Model{Services: map[string]map[string]any{}, Networks: map[string]any{}, Volumes: map[string]any{}}
+	own := m.cells()
+	if len(own) == 0 {
+		return out, errors.New("the project has no cell to make another one like")
+	}
+	for cell, weight := range l.Added {
+		if slices.Contains(own, cell) {
+			continue // the project's files have it by now
+		}
+		copied, err := m.CopyCell(own[0], cell, weight)
+		if err != nil {
+			return out, err
+		}
+		maps.Copy(out.Services, copied.Services)
+		maps.Copy(out.Networks, copied.Networks)
+		maps.Copy(out.Volumes, copied.Volumes)
+	}
+	for _, cell := range l.Removed {
+		for _, part := range m.parts(cell) {
+			out.Services[part] = map[string]any{"profiles": []string{removedProfile}}
+		}
+	}
+	return out, nil
 }
 
 // CopyCell returns what the project needs for one more cell: everything that bears the name of the cell from, under the
@@ -65,14 +110,13 @@ func (m Model) CopyCell(from, to string, weight int) (Model, error) {
 	for _, name := range m.parts(from) {
 		own.Services[name] = m.Services[name]
 	}
-	word := wordOf(from)
 	for name, volume := range m.Volumes {
-		if word.MatchString(name) {
+		if m.owner(name) == from {
 			own.Volumes[name] = volume
 		}
 	}
 	for name, network := range m.Networks {
-		if word.MatchString(name) {
+		if m.owner(name) == from {
 			own.Networks[name] = network
 		}
 	}
@@ -81,14 +125,14 @@ func (m Model) CopyCell(from, to string, weight int) (Model, error) {
 		return Model{}, fmt.Errorf("copy %s: %w", from, err)
 	}
 	var copied Model
-	if err := json.Unmarshal(word.ReplaceAll(raw, []byte("${1}"+to)), &copied); err != nil {
+	if err := json.Unmarshal(wordOf(from).ReplaceAll(raw, []byte("${1}"+to)), &copied); err != nil {
 		return Model{}, fmt.Errorf("copy %s: %w", from, err)
 	}
 	environment, ok := copied.Services[to]["environment"].(map[string]any)
 	if !ok {
 		return Model{}, fmt.Errorf("copy %s: it has no environment", from)
 	}
-	environment[weightVariable] = strconv.Itoa(weight)
+	environment["CELLWAY_WEIGHT"] = strconv.Itoa(weight)
 	return copied, nil
 }
 
@@ -96,18 +140,4 @@ func (m Model) CopyCell(from, to string, weight int) (Model, error) {
 // project's name, "cellway_cell-a-secrets". It is not found in "cell-ab" or "my-cell-a".
 func wordOf(cell string) *regexp.Regexp {
 	return regexp.MustCompile(`(^|[^A-Za-z0-9-])` + regexp.QuoteMeta(cell) + `\b`)
-}
-
-// weightVariable is the cell's weight in its environment.
-const weightVariable = "CELLWAY_WEIGHT"
-
-// weight of a cell that was made by CopyCell.
-func (m Model) weight(cell string) (int, error) {
-	environment, _ := m.Services[cell]["environment"].(map[string]any)
-	text, _ := environment[weightVariable].(string)
-	weight, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, fmt.Errorf("%s of %s: %w", weightVariable, cell, err)
-	}
-	return weight, nil
 }

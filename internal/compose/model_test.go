@@ -15,11 +15,12 @@ const project = `{
       "volumes": [{"source": "cell-a-secrets"}]},
     "cell-a-setup": {"command": ["setup", "cell", "--cell=cell-a"], "restart": "no"},
     "cell-a-b": {"command": ["cell"], "environment": {}},
+    "cell-a-b-setup": {"command": ["setup", "cell"], "restart": "no"},
     "cell-ab": {"command": ["cell"], "environment": {}},
     "router": {"command": ["router"]}
   },
   "networks": {"cells": {"name": "x_cells"}, "cell-a-database": {"name": "x_cell-a-database"}},
-  "volumes": {"cell-a-secrets": {"name": "x_cell-a-secrets"}, "cell-ab-secrets": {"name": "x_cell-ab-secrets"}, "data": {"name": "x_data"}}
+  "volumes": {"cell-a-secrets": {"name": "x_cell-a-secrets"}, "cell-ab-secrets": {"name": "x_cell-ab-secrets"}, "cell-a-b-secrets": {"name": "x_cell-a-b-secrets"}, "data": {"name": "x_data"}}
 }`
 
 func parse(t *testing.T, text string) Model {
@@ -68,7 +69,40 @@ func TestCopySharesNothingOfItsOwn(t *testing.T) {
 			t.Errorf("it takes %s along", foreign)
 		}
 	}
-	if weight, err := copied.weight("cell-d"); err != nil || weight != 3 {
-		t.Errorf("weight %d, %v", weight, err)
+	if strings.Contains(text, "cell-d-b") {
+		t.Errorf("it takes parts of cell-a-b along: %s", text)
+	}
+}
+
+func TestNamesThatCannotBeToldApartAreRefused(t *testing.T) {
+	m := parse(t, project)
+	for name, ok := range map[string]bool{
+		"cell-d": true, "cell-ab": true, "cell-a": true, "cell-a-x": false, "cell": false, "router": false, "cell-a-setup": false, "cell-abc": true,
+	} {
+		if err := m.mayAdd(name); (err == nil) != ok && !(name == "cell-a" && err != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOverlay(t *testing.T) {
+	m := parse(t, strings.ReplaceAll(project, "cell-a-b", "cell-z"))
+	var l cellList
+	l = l.with("cell-d", 2, m.cells()).without("cell-a").without("cell-a").with("cell-e", 1, m.cells()).without("cell-e")
+	if len(l.Added) != 1 || l.Added["cell-d"] != 2 || !slices.Equal(l.Removed, []string{"cell-a"}) {
+		t.Fatalf("%+v", l)
+	}
+	out, err := m.overlay(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, removed := range map[string]bool{"cell-a": true, "cell-a-setup": true, "cell-d": false, "cell-d-setup": false} {
+		service := out.Services[name]
+		if _, profiles := service["profiles"]; service == nil || profiles != removed {
+			t.Errorf("%s: %v, want removed: %v", name, service, removed)
+		}
+	}
+	if l = l.with("cell-a", 7, m.cells()); len(l.Removed) != 0 || l.Added["cell-a"] != 0 {
+		t.Errorf("readmitted: %+v", l)
 	}
 }

@@ -38,7 +38,7 @@ var (
 
 const (
 	askFor     = 15 * time.Second // a question to the engine
-	startFor   = 10 * time.Minute // the first start builds an image
+	startFor   = 20 * time.Minute // the first start pulls and builds images
 	restartFor = 2 * time.Minute  // one part, with what it needs
 )
 
@@ -52,21 +52,18 @@ type Project struct {
 	Out   io.Writer // gets what docker prints
 }
 
-// New is the project of the docker-compose.yml in dir, running or not. Added cells are kept under stateDir.
+// New is the project of the docker-compose.yml in dir, running or not, as it was last started. Added cells are kept under
+// stateDir, which is relative to dir.
 func New(dir, stateDir string, out io.Writer) (*Project, error) {
-	p := &Project{Name: os.Getenv("COMPOSE_PROJECT_NAME"), Out: out}
-	if p.Name == "" {
-		p.Name = DefaultName
-	}
-	var err error
-	if p.Dir, err = filepath.Abs(dir); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
 	}
-	if stateDir, err = filepath.Abs(stateDir); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+	p := &Project{Name: projectName(), Dir: dir, Files: []string{filepath.Join(dir, "docker-compose.yml")}, Out: out}
+	p.State = p.stateUnder(stateDir)
+	if err := p.recall(); err != nil {
+		return nil, err
 	}
-	p.State = filepath.Join(stateDir, "compose", p.Name)
-	p.Files = []string{filepath.Join(p.Dir, "docker-compose.yml")}
 	if list := os.Getenv("COMPOSE_FILE"); list != "" {
 		p.Files = filepath.SplitList(list)
 		for i, file := range p.Files {
@@ -83,36 +80,49 @@ func New(dir, stateDir string, out io.Writer) (*Project, error) {
 	return p, nil
 }
 
+func projectName() string {
+	if name := os.Getenv("COMPOSE_PROJECT_NAME"); name != "" {
+		return name
+	}
+	return DefaultName
+}
+
+func (p *Project) stateUnder(stateDir string) string {
+	if !filepath.IsAbs(stateDir) {
+		stateDir = filepath.Join(p.Dir, stateDir)
+	}
+	return filepath.Join(stateDir, "compose", p.Name)
+}
+
 // Find is the project that the engine has containers of, and says whether any of them runs. The error is
 // ErrNotRunning if there is none, or ErrNoDocker.
 func Find(ctx context.Context, stateDir string, out io.Writer) (p *Project, running bool, err error) {
-	name := os.Getenv("COMPOSE_PROJECT_NAME")
-	if name == "" {
-		name = DefaultName
-	}
+	name := projectName()
 	format := fmt.Sprintf(`{{.State}}|{{.Label %q}}|{{.Label %q}}`, labelDir, labelFiles)
 	text, err := ask(ctx, "ps", "--all", "--filter", "label="+labelProject+"="+name, "--format", format)
 	if err != nil {
 		return nil, false, err
-	}
-	if stateDir, err = filepath.Abs(stateDir); err != nil {
-		return nil, false, fmt.Errorf("state directory: %w", err)
 	}
 	for line := range strings.Lines(text) {
 		fields := strings.Split(strings.TrimSpace(line), "|")
 		if len(fields) != 3 || fields[2] == "" {
 			continue
 		}
-		files := slices.DeleteFunc(strings.Split(fields[2], ","), func(file string) bool { return filepath.Ext(file) == cellFileExt })
 		running = running || fields[0] == "running" || fields[0] == "paused"
-		if p == nil || len(files) > len(p.Files) {
-			p = &Project{Name: name, Dir: fields[1], Files: files, State: filepath.Join(stateDir, "compose", name), Out: out}
+		found := &Project{Name: name, Dir: fields[1], Out: out}
+		found.State = found.stateUnder(stateDir)
+		found.Files = slices.DeleteFunc(strings.Split(fields[2], ","), func(file string) bool { return file == found.layFile() })
+		if p == nil || len(found.Files) > len(p.Files) {
+			p = found
 		}
 	}
 	if p == nil {
 		return nil, false, fmt.Errorf("%w (project %s): start it with make up", ErrNotRunning, name)
 	}
-	return p, running, nil
+	files := p.Files
+	err = p.recall()
+	p.Files = files // the containers know best
+	return p, running, err
 }
 
 // ask runs docker for its answer.
@@ -126,36 +136,45 @@ func askWith(ctx context.Context, env []string, args ...string) (string, error) 
 	cmd.Env, cmd.Stderr = append(os.Environ(), env...), &said
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%w: docker %s: %w: %s", ErrNoDocker, args[0], err, strings.TrimSpace(said.String()))
+		why := strings.TrimSpace(said.String())
+		if errors.Is(err, exec.ErrNotFound) || strings.Contains(why, "daemon") {
+			err = errors.Join(ErrNoDocker, err)
+		}
+		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, why)
 	}
 	return string(out), nil
 }
 
-// arguments of docker that make it the project's compose.
-func (p *Project) arguments(args ...string) ([]string, error) {
+// arguments of docker that make it the project's compose, with these files.
+func (p *Project) arguments(files []string, args ...string) []string {
 	out := []string{"compose", "--project-name", p.Name, "--project-directory", p.Dir}
-	for _, file := range p.Files {
+	for _, file := range files {
 		out = append(out, "--file", file)
 	}
-	kept, err := p.cellFiles()
-	for _, file := range kept {
-		out = append(out, "--file", file)
+	return append(out, args...)
+}
+
+// command is docker compose on the whole project, cells that were added included.
+func (p *Project) command(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	files, err := p.allFiles()
+	if err != nil {
+		return nil, err
 	}
-	return append(out, args...), err
+	cmd := exec.CommandContext(ctx, "docker", p.arguments(files, args...)...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), p.Env...), p.Out, p.Out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
+	return cmd, nil
 }
 
 // run runs docker compose and shows what it prints.
 func (p *Project) run(ctx context.Context, limit time.Duration, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
 	defer cancel()
-	all, err := p.arguments(args...)
+	cmd, err := p.command(ctx, args...)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "docker", all...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), p.Env...), p.Out, p.Out
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 30 * time.Second
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)

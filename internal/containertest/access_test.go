@@ -42,6 +42,8 @@ func (f *fixture) testAccess(t *testing.T) {
 		{"router", http.MethodGet, "/v1/kv/cellway/map", "", true},
 		{"cell-a", http.MethodPut, "/v1/kv/cellway/cells/cell-b?cas=1", "x", false},
 		{"cell-b", http.MethodPut, "/v1/kv/cellway/cells/cell-b?cas=1", "x", true},
+		{"cell-a", http.MethodGet, "/v1/kv/cellway/cells/cell-b", "", false},
+		{"cell-b", http.MethodGet, "/v1/kv/cellway/cells/cell-b", "", true},
 		{"mover", http.MethodPut, "/v1/kv/cellway/cells/cell-b?cas=1", "x", false},
 		{"router", http.MethodPut, "/v1/kv/cellway/moves/open/1?cas=1", "x", false},
 		{"cell-a", http.MethodPut, "/v1/kv/cellway/leader?cas=1", "x", false},
@@ -55,6 +57,8 @@ func (f *fixture) testAccess(t *testing.T) {
 		{"router", http.MethodGet, "/v1/acl/tokens", "", false},
 		{"mover", http.MethodGet, "/v1/acl/tokens", "", false},
 		{"anonymous", http.MethodGet, "/v1/acl/tokens", "", false},
+		{"mover", http.MethodGet, "/v1/acl/policies", "", false},
+		{"anonymous", http.MethodPut, "/v1/session/create", `{"Name":"x","TTL":"60s","NodeChecks":[]}`, false},
 		{"anonymous", http.MethodGet, "/v1/kv/cellway/map", "", false},
 		{"anonymous", http.MethodGet, "/v1/kv/cellway/cells/cell-a", "", false},
 		{"anonymous", http.MethodPut, "/v1/agent/service/register", service, false},
@@ -118,6 +122,9 @@ func (f *fixture) testHardening(t *testing.T) {
 		if !slices.Contains(h.SecurityOpt, "no-new-privileges:true") || h.Memory == 0 || h.NanoCPUs == 0 || h.PidsLimit == nil || *h.PidsLimit <= 0 {
 			t.Errorf("%s: %v, memory %d, cpu %d, pids %v", name, h.SecurityOpt, h.Memory, h.NanoCPUs, h.PidsLimit)
 		}
+		if want := f.project.services[name].Restart; string(h.RestartPolicy.Name) != want || want == "" {
+			t.Errorf("%s restarts %q, want %q", name, h.RestartPolicy.Name, want)
+		}
 		for _, variable := range c.Config.Env {
 			key, value, _ := strings.Cut(variable, "=")
 			if secretive(key) && !strings.HasPrefix(value, "/run/cellway/") {
@@ -166,6 +173,7 @@ func (f *fixture) testWalls(t *testing.T) {
 		{"edge", "router", "8000", true},
 		{"edge", cell, "8003", false},
 		{"edge", cell, "8002", false},
+		{"cells", "cell-a", "8002", true},
 		{"edge", postgres, "5432", false},
 		{"edge", "cell-a-control", "8003", false},
 		{"edge", "postgres", "5432", false},

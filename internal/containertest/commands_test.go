@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,7 @@ func TestCommands(t *testing.T) {
 			t.Error(out)
 		}
 		c.waitForAnswer(t, "cell-b", http.StatusOK)
+		c.env = slices.DeleteFunc(c.env, func(v string) bool { return strings.HasPrefix(v, "CELLWAY_PARTITIONS=") }) // up remembers it
 		if _, err := c.cellway(t.Context(), "restart", "cell-x"); err == nil || !strings.Contains(err.Error(), "there are cell-a, cell-b") {
 			t.Errorf("%v", err)
 		}
@@ -171,7 +173,16 @@ func TestCommands(t *testing.T) {
 		c.waitForOperations(t, 500)
 		mustHurtOnly(t, "after down and up", stop())
 	})
-	t.Run("down with volumes leaves nothing", func(t *testing.T) {
+	t.Run("down with volumes leaves nothing, of removed cells neither", func(t *testing.T) {
+		c.mustRun(t, "drain", "cell-a")
+		c.mustRun(t, "remove-cell", "cell-a")
+		if out, err := c.cellway(t.Context(), "remove-cell", "cell-a"); err != nil {
+			t.Errorf("removed again: %v\n%s", err, out)
+		}
+		c.mustRun(t, "restart", "mover-1")
+		if _, err := c.cellway(t.Context(), "restart", "cell-a"); err == nil {
+			t.Error("a removed cell was restarted")
+		}
 		c.mustRun(t, "down", "--volumes")
 		if left := c.left(t); left != "" {
 			t.Errorf("left behind: %s", left)

@@ -69,11 +69,14 @@ func (s *Stack) startService(ctx context.Context, name string, service service) 
 func (s service) networkNames() []string {
 	names := slices.Collect(maps.Keys(s.Networks))
 	slices.Sort(names)
-	if strings.HasPrefix(s.Image, "postgres:") {
+	if s.isPostgres() {
 		names = append(names, inspect)
 	}
 	return names
 }
+
+// isPostgres: a server that the checker has to reach.
+func (s service) isPostgres() bool { return s.Environment["POSTGRES_DB"] != nil }
 
 func (s *Stack) aliases(name string, service service, network string) []string {
 	out := []string{name}
@@ -128,7 +131,7 @@ func (s *Stack) hostConfig(ctx context.Context, name string, service service) (*
 	for _, p := range service.Ports {
 		ports = append(ports, p.Target)
 	}
-	if strings.HasPrefix(service.Image, "postgres:") {
+	if service.isPostgres() {
 		ports = append(ports, 5432)
 	}
 	exposed := make([]string, 0, len(ports))

@@ -52,7 +52,11 @@ func (s *Stack) Thaw(ctx context.Context, name string) error {
 // Cut takes a container off all networks of the system (not off those by which the tests reach it), as docker network
 // disconnect does.
 func (s *Stack) Cut(ctx context.Context, name string) error {
-	for _, short := range s.inner(name) {
+	networks := s.inner(name)
+	if len(networks) == 0 {
+		return fmt.Errorf("%s is on no network of the system: nothing would be cut", name)
+	}
+	for _, short := range networks {
 		_, err := s.docker.NetworkDisconnect(ctx, s.networks[short].ID, client.NetworkDisconnectOptions{Container: s.id(name), Force: true})
 		if err != nil {
 			return fmt.Errorf("cut %s off %s: %w", name, short, err)

@@ -1,12 +1,14 @@
 package containertest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -41,7 +43,9 @@ type fixture struct {
 // engine returns the Docker engine, if it has, or can get, all that the group needs.
 func engine(t *testing.T) *testcontainers.DockerClient {
 	t.Helper()
-	docker := testenv.Docker(t, group, "postgres:15-bookworm", "hashicorp/consul:1.22", "golang:1.26-bookworm")
+	docker := testenv.Docker(t, group,
+		cmp.Or(os.Getenv("CELLWAY_POSTGRES_IMAGE"), "postgres:15-bookworm"), cmp.Or(os.Getenv("CELLWAY_CONSUL_IMAGE"), "hashicorp/consul:1.22"),
+		cmp.Or(os.Getenv("CELLWAY_GO_IMAGE"), "golang:1.26-bookworm"))
 	for _, plugin := range []string{"compose", "buildx"} {
 		if out, err := exec.Command("docker", plugin, "version").CombinedOutput(); err != nil {
 			testgroup.NotRun(t, group, fmt.Errorf("docker %s: %w: %s", plugin, err, out))

@@ -44,6 +44,17 @@ func TestPostgresPerCell(t *testing.T) {
 func TestThreeConsulServers(t *testing.T) {
 	f := start(t, 512, 1000, "deploy/compose.consul-3.yml")
 
+	t.Run("gossip is encrypted", func(t *testing.T) {
+		token, err := f.Secret(t.Context(), "setup", "/run/cellway/setup/consul-management-token")
+		must(t, err)
+		var self struct {
+			Stats map[string]map[string]string
+		}
+		must(t, get(t.Context(), "http://"+f.Addr("consul", 8500)+"/v1/agent/self", token, &self))
+		if lan := self.Stats["serf_lan"]; lan["encrypted"] != "true" || lan["members"] != "3" {
+			t.Errorf("%v", lan)
+		}
+	})
 	t.Run("a join goes on when Consul's leader is killed", func(t *testing.T) {
 		stop := f.load(t)
 		must(t, f.AddCell(t.Context(), "cell-d"))

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -62,7 +63,12 @@ func (s *Stack) AddCell(ctx context.Context, name string) error {
 	if err := s.makeNetworks(ctx, p); err != nil {
 		return err
 	}
-	return s.startServices(ctx, p)
+	if err := s.startServices(ctx, p); err != nil {
+		return err
+	}
+	maps.Copy(s.project.services, p.services)
+	maps.Copy(s.project.internal, p.internal)
+	return nil
 }
 
 func (s *Stack) makeNetworks(ctx context.Context, p project) error {

@@ -47,7 +47,7 @@ const answerIn = 2 * time.Second
 func (c *Client) Answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.control.URL+"/", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.control.URL+alivePath, nil)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c *Client) Answers(ctx context.Context) error {
 		return fmt.Errorf("%w under %s: %w", ErrNotRunning, c.dir, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusUnauthorized {
+	if resp.StatusCode != http.StatusNoContent {
 		return fmt.Errorf("%w under %s: somebody else listens at %s", ErrNotRunning, c.dir, c.control.URL)
 	}
 	return nil

@@ -27,6 +27,9 @@ type order struct {
 	Weight int    `json:"weight,omitempty"`
 }
 
+// alivePath answers 204: this supervisor is there.
+const alivePath = "/alive"
+
 type control struct {
 	server *http.Server
 	ended  chan struct{}
@@ -40,6 +43,7 @@ func (s *supervisor) listen(ctx context.Context) (*control, error) {
 	}
 	token := rand.Text()
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+alivePath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("POST /restart", s.handle(ctx, func(ctx context.Context, o order) error { return s.restart(ctx, o.Name) }))
 	mux.HandleFunc("POST /cells", s.handle(ctx, func(ctx context.Context, o order) error { return s.addCell(ctx, o.Name, o.Weight) }))
 	mux.HandleFunc("DELETE /cells", s.handle(ctx, func(ctx context.Context, o order) error { return s.removeCell(ctx, o.Name) }))
