@@ -48,9 +48,19 @@ func (c changes) digest(ctx context.Context, tx pgx.Tx, t Table) (protocol.Diges
 	return d, wrap(err, "digest changes of %s", t.Name)
 }
 
+// byKey keeps the planner to looks into keys for the rest of the transaction: it knows neither how few changes there
+// are nor, soon after an import, how many rows, and one look through a table would make the pause grow with it.
+func byKey(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`)
+	return wrap(err, "keep to keys")
+}
+
 // exportChanges writes what m.Snapshot, which is the transaction's, shows and m.Mark does not.
 func (l *Ledger) exportChanges(ctx context.Context, tx pgx.Tx, m manifest, base string, out *frameWriter) error {
 	c := changes{l: l, m: m, base: literal(base), mark: literal(m.Mark)}
+	if err := byKey(ctx, tx); err != nil {
+		return err
+	}
 	for i := len(m.Tables) - 1; i >= 0; i-- {
 		t := m.Tables[i]
 		if err := out.json(frameKeys, t.Name); err != nil {

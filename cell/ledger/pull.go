@@ -124,6 +124,9 @@ func (l *Ledger) takeChanges(ctx context.Context, tx pgx.Tx, s *stream, v verdic
 	if err != nil {
 		return taken{}, err
 	}
+	if err := byKey(ctx, tx); err != nil {
+		return taken{}, err
+	}
 	return applier{l: l, tx: tx, p: s.m.Partition, own: own, in: s.in}.changes(ctx, s.m, v)
 }
 
