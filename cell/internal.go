@@ -66,7 +66,9 @@ func answered(do func(r *http.Request) (any, error)) http.HandlerFunc {
 func (in *instance) getRows(r *http.Request) (any, error) { return in.keeper.Rows(r.Context()) }
 
 // getTables shows the catalog to the target of a move.
-func (in *instance) getTables(r *http.Request) (any, error) { return in.keeper.Tables(r.Context()) }
+func (in *instance) getTables(r *http.Request) (any, error) {
+	return in.catalog.ask(r.Context(), in.keeper.Tables)
+}
 
 // unhurried gives a request the time that work on many rows may take; its own context ends with whoever asked.
 func unhurried(do http.HandlerFunc) http.HandlerFunc {

@@ -24,12 +24,13 @@ type looks struct {
 
 type keptLook struct {
 	*ledger.Look
-	move  string
-	timer *time.Timer
+	move   string
+	tables []ledger.Table // the source's
+	timer  *time.Timer
 }
 
 // keep takes the look over, or closes it where there are too many.
-func (s *looks) keep(ctx context.Context, p placement.Partition, move string, look *ledger.Look) {
+func (s *looks) keep(ctx context.Context, p placement.Partition, move string, look *ledger.Look, tables []ledger.Table) {
 	ctx = context.WithoutCancel(ctx)
 	s.drop(ctx, p)
 	s.mu.Lock()
@@ -41,13 +42,13 @@ func (s *looks) keep(ctx context.Context, p placement.Partition, move string, lo
 	if s.kept == nil {
 		s.kept = map[placement.Partition]*keptLook{}
 	}
-	k := &keptLook{Look: look, move: move}
+	k := &keptLook{Look: look, move: move, tables: tables}
 	k.timer = time.AfterFunc(lookKept, func() { s.expire(ctx, p, k) })
 	s.kept[p] = k
 }
 
 // take hands out the look that was kept for the move, nil if there is none.
-func (s *looks) take(p placement.Partition, move string) *ledger.Look {
+func (s *looks) take(p placement.Partition, move string) *keptLook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.kept[p]
@@ -55,7 +56,7 @@ func (s *looks) take(p placement.Partition, move string) *ledger.Look {
 		return nil
 	}
 	delete(s.kept, p)
-	return k.Look
+	return k
 }
 
 func (s *looks) expire(ctx context.Context, p placement.Partition, k *keptLook) {

@@ -55,7 +55,7 @@ func (in *instance) importRows(ctx context.Context, p placement.Partition, cmd p
 	if err != nil {
 		return protocol.Row{}, err
 	}
-	ours, err := in.keeper.Tables(ctx)
+	ours, err := in.catalog.ask(ctx, in.keeper.Tables)
 	if err != nil {
 		return protocol.Row{}, fmt.Errorf("read own catalog: %w", err)
 	}
@@ -72,17 +72,20 @@ func (in *instance) copyRows(ctx context.Context, p placement.Partition, cmd pro
 
 // pull is step 7. What it sealed is kept to be looked at, while the move goes on.
 func (in *instance) pull(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Reply, error) {
-	reply, err := in.ledger.Pull(ctx, p, cmd, in.source(p, cmd.PeerAddrs))
+	reply, tables, err := in.ledger.Pull(ctx, p, cmd, in.source(p, cmd.PeerAddrs))
 	if err != nil {
 		return reply, err
+	}
+	in.hint(p)
+	if tables == nil {
+		return reply, nil // done before
 	}
 	look, err := in.ledger.Look(ctx, p, cmd)
 	if err != nil {
 		in.log.DebugContext(ctx, "no snapshot of what is ready; the check will take one", "partition", p, "error", err)
 	} else {
-		in.looks.keep(ctx, p, cmd.Move, look)
+		in.looks.keep(ctx, p, cmd.Move, look, tables)
 	}
-	in.hint(p)
 	return reply, nil
 }
 
@@ -95,20 +98,20 @@ func (in *instance) check(ctx context.Context, p placement.Partition, cmd protoc
 	if cmd.Token < row.Token {
 		return protocol.Reply{}, refuse(protocol.CodeStale, row, "token %d is below the row's %d: a newer leader has been here", cmd.Token, row.Token)
 	}
-	theirs, err := in.sourceTables(ctx, cmd.PeerAddrs)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	look := in.looks.take(p, cmd.Move)
-	if look != nil {
-		check, err := look.Check(ctx, theirs)
-		look.Close(ctx)
+	if kept := in.looks.take(p, cmd.Move); kept != nil {
+		check, err := kept.Check(ctx, kept.tables)
+		kept.Close(ctx)
 		if err == nil {
 			return protocol.Reply{Row: row, Check: check}, nil
 		}
 		in.log.DebugContext(ctx, "the snapshot of what was ready is lost", "partition", p, "error", err)
 	}
-	if look, err = in.ledger.Look(ctx, p, cmd); err != nil {
+	theirs, err := in.sourceTables(ctx, cmd.PeerAddrs)
+	if err != nil {
+		return protocol.Reply{}, err
+	}
+	look, err := in.ledger.Look(ctx, p, cmd)
+	if err != nil {
 		return protocol.Reply{}, err
 	}
 	defer look.Close(ctx)

@@ -61,10 +61,14 @@ const longStatement = "900000"
 // settle makes the transaction read and write texts in the same form as every other one that digests or copies,
 // and takes names of the schema without their schema (types of its own are then called alike on both sides).
 func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `SET LOCAL search_path = `+pgx.Identifier{l.schema}.Sanitize()+`; SET LOCAL client_encoding = 'UTF8';
-		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
-		SET LOCAL extra_float_digits = 3; SET LOCAL statement_timeout = `+longStatement+`; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'`)
+	_, err := tx.Exec(ctx, l.settled())
 	return wrap(err, "settle the form of texts")
+}
+
+func (l *Ledger) settled() string {
+	return `SET LOCAL search_path = ` + pgx.Identifier{l.schema}.Sanitize() + `; SET LOCAL client_encoding = 'UTF8';
+		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
+		SET LOCAL extra_float_digits = 3; SET LOCAL statement_timeout = ` + longStatement + `; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; `
 }
 
 // catalogSQL gives every column of every tracked table, but the platform's own.
@@ -76,14 +80,16 @@ const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname
 			FROM pg_attribute p WHERE p.attrelid = el.typrelid AND p.attnum > 0 AND NOT p.attisdropped)
 		ELSE '' END,
 	a.attidentity = 'a',
-	EXISTS (SELECT FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid WHERE d.refobjid = c.oid
-		AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
-	coalesce((SELECT a.attnum = ANY (i.indkey) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), false)
+	(a.atthasdef OR a.attidentity <> '') AND EXISTS (SELECT FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
+		WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
+		AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
+	coalesce(a.attnum = ANY (i.indkey), false)
 	FROM %s t
 	JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	JOIN pg_type ty ON ty.oid = a.atttypid
 	JOIN pg_type el ON el.oid = CASE WHEN ty.typcategory = 'A' THEN ty.typelem WHEN ty.typtype = 'd' THEN ty.typbasetype ELSE ty.oid END
+	LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 	WHERE a.attname NOT IN ('cellway_partition', 'cellway_xid')
 	ORDER BY t.name, a.attnum`
 

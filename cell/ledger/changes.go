@@ -44,13 +44,52 @@ func (c changes) keys(t Table) string {
 
 func (c changes) digest(ctx context.Context, tx pgx.Tx, t Table) (protocol.Digest, error) {
 	d := protocol.Digest{Table: t.Name}
-	err := tx.QueryRow(ctx, `SELECT count(*), coalesce(sum(`+rowHash(t.names())+`), 0)::text FROM `+c.rows(t)).Scan(&d.Rows, &d.Sum)
+	sql := `SELECT count(*), coalesce(sum(` + rowHash(t.names()) + `), 0)::text FROM ` + c.rows(t)
+	err := tx.QueryRow(ctx, sql, pgx.QueryExecModeExec).Scan(&d.Rows, &d.Sum)
 	return d, wrap(err, "digest changes of %s", t.Name)
 }
+
+// some: anything at all was noted. Mostly nothing was; then the tables need not be asked.
+func (c changes) some(ctx context.Context, tx pgx.Tx) (bool, error) {
+	noted := func(in string) string {
+		return fmt.Sprintf(`EXISTS (SELECT FROM %s n WHERE n.partition = %d AND %s)`, c.l.table(in), c.m.Partition, c.since("n.xid"))
+	}
+	var some bool
+	err := tx.QueryRow(ctx, `SELECT `+noted("cellway_touched")+` OR `+noted("cellway_tombstones"), pgx.QueryExecModeExec).Scan(&some)
+	return some, wrap(err, "look whether anything changed")
+}
+
+// exportNothing writes a stream of changes without any.
+func exportNothing(m manifest, out *frameWriter) error {
+	end := ending{}
+	for i := len(m.Tables) - 1; i >= 0; i-- {
+		if err := out.json(frameKeys, m.Tables[i].Name); err != nil {
+			return err
+		}
+	}
+	for _, t := range m.Tables {
+		if err := out.json(frameTable, t.Name); err != nil {
+			return err
+		}
+		end.Digests = append(end.Digests, protocol.Digest{Table: t.Name, Sum: "0"})
+	}
+	return out.json(frameEnd, end)
+}
+
+// byKey keeps the planner to looks into keys for the rest of the transaction: it knows neither how few changes there
+// are nor, soon after an import, how many rows, and one look through a table would make the pause grow with it.
+const byKey = `SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; `
 
 // exportChanges writes what m.Snapshot, which is the transaction's, shows and m.Mark does not.
 func (l *Ledger) exportChanges(ctx context.Context, tx pgx.Tx, m manifest, base string, out *frameWriter) error {
 	c := changes{l: l, m: m, base: literal(base), mark: literal(m.Mark)}
+	some, err := c.some(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if !some {
+		return exportNothing(m, out)
+	}
 	for i := len(m.Tables) - 1; i >= 0; i-- {
 		t := m.Tables[i]
 		if err := out.json(frameKeys, t.Name); err != nil {

@@ -74,7 +74,7 @@ func TestRule8UnderTheFenceTheLastChangesAreComparedByKey(t *testing.T) {
 	exec(t, s.target.admin, `CREATE FUNCTION cell_b.meddle() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN NEW.name := 'meddled'; RETURN NEW; END $$`)
 	exec(t, s.target.admin, `CREATE TRIGGER meddle BEFORE INSERT OR UPDATE ON cell_b.people FOR EACH ROW EXECUTE FUNCTION cell_b.meddle()`)
-	_, err := s.target.Pull(t.Context(), s.p, s.fence(t, cmd), s.from)
+	_, _, err := s.target.Pull(t.Context(), s.p, s.fence(t, cmd), s.from)
 	refused(t, protocol.CodeDiffers, err)
 	if !contains(err, "table people") || s.attemptRow(t).State != protocol.StateImporting {
 		t.Errorf("got %v, row %+v", err, s.attemptRow(t))

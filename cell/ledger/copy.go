@@ -56,25 +56,27 @@ type copying struct {
 }
 
 func (c *copying) run(ctx context.Context) error {
-	first := !c.row.Copied
-	if first {
+	changed := int64(fewChanges + 1)
+	if !c.row.Copied {
 		if err := c.all(ctx); err != nil {
 			return fmt.Errorf("copy: %w", err)
 		}
+		var err error
+		if changed, err = c.whole(ctx); err != nil {
+			return fmt.Errorf("copy: %w", err)
+		}
+		c.rounds++
 	}
-	for whole := first; ; whole = false {
-		changed, err := c.round(ctx, whole)
+	for changed > fewChanges && c.rounds < maxRounds {
+		s, got, err := c.round(ctx, false)
 		if err != nil {
 			return fmt.Errorf("catch up, round %d: %w", c.rounds+1, err)
 		}
-		if c.rounds++; changed <= fewChanges || c.rounds == maxRounds {
-			break
-		}
+		s.close()
+		changed = got
+		c.rounds++
 	}
-	if !first {
-		return nil
-	}
-	return c.batch(ctx, copied(c.row.Batch), func(pgx.Tx, *verdict) error { return nil })
+	return nil
 }
 
 // batch is one transaction.
@@ -115,54 +117,52 @@ func (c *copying) all(ctx context.Context) error {
 	return nil
 }
 
-// round takes in what changed since the row's mark; whole says that both sides then count everything.
-func (c *copying) round(ctx context.Context, whole bool) (int64, error) {
+// round takes in what changed since the row's mark; whole says that the source then counts everything. The stream is
+// the caller's to close.
+func (c *copying) round(ctx context.Context, whole bool) (*stream, int64, error) {
 	wanted := protocol.Wanted{Move: c.cmd.Move, Base: c.row.Base, Mark: c.row.Mark, Whole: whole}
 	if _, refused := judge(catchUp(c.row.Batch, c.row.Mark, ""), record{c.row}, c.cmd); refused != nil {
-		return 0, refused
+		return nil, 0, refused
 	}
 	s, err := c.l.openStream(ctx, c.from, wanted, record{c.row})
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	defer s.close()
 	var got taken
 	err = c.batch(ctx, catchUp(c.row.Batch, c.row.Mark, s.m.Snapshot), func(tx pgx.Tx, v *verdict) (err error) {
 		got, err = c.l.takeChanges(ctx, tx, s, *v)
 		return err
 	})
-	if err != nil || !whole {
-		return got.changed, err
+	if err != nil {
+		s.close()
+		return nil, 0, err
 	}
-	return got.changed, c.compare(ctx, s)
+	return s, got.changed, nil
 }
 
-// compare has the target count what it has, at the same mark as the source.
-func (c *copying) compare(ctx context.Context, s *stream) error {
+// whole is the round in which both sides count everything, the source in the snapshot that it sends, the target at
+// that very mark: nobody else can take rows in while its row is locked. What is equal is copied.
+func (c *copying) whole(ctx context.Context) (int64, error) {
+	s, changed, err := c.round(ctx, true)
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
 	var end ending
 	if err := errors.Join(s.in.json(frameWhole, &end), s.in.end()); err != nil {
-		return err
+		return 0, err
 	}
-	return pgx.BeginTxFunc(ctx, c.l.pool, snapshot, func(tx pgx.Tx) error {
-		if err := c.l.settle(ctx, tx); err != nil {
-			return err
-		}
-		r, err := queryRecord(ctx, tx, c.l.selectRows()+` WHERE partition = $1`, c.p)
-		if err != nil {
-			return fmt.Errorf("read its row: %w", err)
-		}
-		if !r.taking(c.cmd) || r.Batch != c.row.Batch || r.Mark != s.m.Snapshot {
-			return conflict(r, c.cmd, "at the mark that the source counts at")
-		}
-		c.source = end.Digests
+	c.source = end.Digests
+	err = c.batch(ctx, copied(c.row.Batch, s.m.Snapshot), func(tx pgx.Tx, v *verdict) (err error) {
 		if c.target, err = c.l.digests(ctx, tx, s.m.Tables, c.p); err != nil {
 			return err
 		}
 		if what := difference(s.m.Tables, c.source, c.target); what != "" {
-			return problem(protocol.CodeDiffers, r, "copied: %s", what)
+			return problem(protocol.CodeDiffers, v.was, "copied: %s", what)
 		}
 		return nil
 	})
+	return changed, err
 }
 
 // batchReader reads a stream of all rows from cut to cut.

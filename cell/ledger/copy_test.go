@@ -237,7 +237,7 @@ func TestRule3ACopyThatBrokeOffNeedsANewAttempt(t *testing.T) {
 	}
 	_, err = s.target.Copy(t.Context(), s.p, cmd, s.from)
 	refused(t, protocol.CodeConflict, err)
-	_, err = s.target.Pull(t.Context(), s.p, s.fence(t, cmd), s.from)
+	_, _, err = s.target.Pull(t.Context(), s.p, s.fence(t, cmd), s.from)
 	refused(t, protocol.CodeConflict, err)
 	s.expire(t)
 	s.begin(t, command("m1", 2)) // wipes

@@ -52,8 +52,12 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted proto
 }
 
 func (l *Ledger) export(ctx context.Context, tx pgx.Tx, r record, wanted protocol.Wanted, w io.Writer) error {
-	if err := l.settle(ctx, tx); err != nil {
-		return err
+	form := l.settled()
+	if wanted.Base != "" {
+		form += byKey
+	}
+	if _, err := tx.Exec(ctx, form); err != nil {
+		return fmt.Errorf("settle the form of texts: %w", err)
 	}
 	tables, err := l.catalog(ctx, tx)
 	if err != nil {

@@ -104,7 +104,7 @@ func (s stage) attempt(t testing.TB, cmd protocol.Command) protocol.Command {
 
 func (s stage) pull(t testing.TB, cmd protocol.Command) protocol.Reply {
 	t.Helper()
-	reply, err := s.target.Pull(t.Context(), s.p, cmd, s.from)
+	reply, _, err := s.target.Pull(t.Context(), s.p, cmd, s.from)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,42 +25,48 @@ type Source func(ctx context.Context, wanted protocol.Wanted) (io.ReadCloser, er
 //   - CodeDiffers: what is here is not what was sent; the message names the table
 //
 // A pull that is done already (ready for this move, attempt and fence number) opens no stream.
-func (l *Ledger) Pull(ctx context.Context, p placement.Partition, cmd protocol.Command, from Source) (protocol.Reply, error) {
+//
+// The tables are the source's, as they were compared; none of a pull that was done already.
+func (l *Ledger) Pull(ctx context.Context, p placement.Partition, cmd protocol.Command, from Source) (protocol.Reply, []Table, error) {
 	if err := l.hasPartition(p); err != nil {
-		return protocol.Reply{}, err
+		return protocol.Reply{}, nil, err
 	}
 	if refused := (needs{move: true, epoch: true, fenceNo: true, attempt: true}).missing(cmd); refused != nil {
-		return protocol.Reply{}, refused
+		return protocol.Reply{}, nil, refused
 	}
 	row, err := l.Row(ctx, p)
 	if err != nil {
-		return protocol.Reply{}, err
+		return protocol.Reply{}, nil, err
 	}
 	v, refused := judge(pull(row.Mark, row.Mark), record{row}, cmd)
 	if refused != nil {
-		return protocol.Reply{}, refused
+		return protocol.Reply{}, nil, refused
 	}
 	if v.was.State == protocol.StateReady {
 		row, err := l.step(ctx, p, cmd, needs{}, pull(row.Mark, row.Mark))
-		return protocol.Reply{Row: row}, err
+		return protocol.Reply{Row: row}, nil, err
 	}
+	return l.pull(ctx, cmd, from, row)
+}
+
+func (l *Ledger) pull(ctx context.Context, cmd protocol.Command, from Source, row protocol.Row) (protocol.Reply, []Table, error) {
 	wanted := protocol.Wanted{Move: cmd.Move, FenceNo: cmd.FenceNo, Base: row.Base, Mark: row.Mark}
 	s, err := l.openStream(ctx, from, wanted, record{row})
 	if err != nil {
-		return protocol.Reply{}, err
+		return protocol.Reply{}, nil, err
 	}
 	defer s.close()
 	var got taken
-	row, err = l.inBatch(ctx, p, cmd, pull(row.Mark, s.m.Snapshot), func(tx pgx.Tx, v *verdict) (err error) {
+	row, err = l.inBatch(ctx, row.Partition, cmd, pull(row.Mark, s.m.Snapshot), func(tx pgx.Tx, v *verdict) (err error) {
 		if got, err = l.takeChanges(ctx, tx, s, *v); err != nil {
 			return err
 		}
 		return s.in.end()
 	})
 	if err != nil {
-		return protocol.Reply{}, broken(record{row}, err)
+		return protocol.Reply{}, nil, broken(record{row}, err)
 	}
-	return protocol.Reply{Row: row, Source: got.digests, Target: got.digests}, nil
+	return protocol.Reply{Row: row, Source: got.digests, Target: got.digests}, s.m.Tables, nil
 }
 
 // stream is a source's stream of which the manifest was read, and found to be of this move.
@@ -100,8 +106,8 @@ func (l *Ledger) inBatch(ctx context.Context, p placement.Partition, cmd protoco
 			return err
 		}
 		row = v.was.Row
-		if err := errors.Join(l.settle(ctx, tx), l.passFence(ctx, tx)); err != nil {
-			return err
+		if _, err := tx.Exec(ctx, l.settled()+passingFence+byKey); err != nil {
+			return fmt.Errorf("begin to import: %w", err)
 		}
 		if err := fn(tx, &v); err != nil {
 			return err

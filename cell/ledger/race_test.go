@@ -142,7 +142,7 @@ func (s stage) race(t testing.TB, cmd protocol.Command) bool {
 // handOver pulls, closes reads and hands over; false as soon as the fence has opened by itself.
 func (s stage) handOver(t testing.TB, cmd protocol.Command) bool {
 	t.Helper()
-	_, err := s.target.Pull(t.Context(), s.p, s.attempt(t, cmd), s.from)
+	_, _, err := s.target.Pull(t.Context(), s.p, s.attempt(t, cmd), s.from)
 	if protocol.CodeOf(err) == protocol.CodeConflict {
 		return false
 	}

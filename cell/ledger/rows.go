@@ -44,9 +44,11 @@ func (l *Ledger) digests(ctx context.Context, tx pgx.Tx, tables []Table, p place
 
 // passFence lets the rest of the transaction, whose partition's row is locked, write past the fence.
 func (l *Ledger) passFence(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `SET LOCAL cellway.import = 'on'; SET LOCAL statement_timeout = `+longStatement)
+	_, err := tx.Exec(ctx, passingFence)
 	return wrap(err, "pass the fence")
 }
+
+const passingFence = `SET LOCAL cellway.import = 'on'; SET LOCAL statement_timeout = ` + longStatement + `; `
 
 // wipe deletes the partition's rows from the tracked tables, those that refer first. The row is locked.
 func (l *Ledger) wipe(ctx context.Context, tx pgx.Tx, p placement.Partition, tables []Table) error {

@@ -102,7 +102,7 @@ func copyAll(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
 	v, problem := copyBatch(0, "base")(r, cmd)
 	if problem == nil {
 		v.next.Mark = "base"
-		v, problem = copied(1)(v.next, cmd)
+		v, problem = copied(1, "base")(v.next, cmd)
 	}
 	return v, problem
 }

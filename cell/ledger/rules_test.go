@@ -133,7 +133,7 @@ func TestRule3PullAndSweepCheckStateEpochAndAttempt(t *testing.T) {
 	s.begin(t, cmd)
 	old := s.fence(t, cmd)
 	s.begin(t, cmd) // a second attempt
-	_, err := s.target.Pull(t.Context(), s.p, old, nil)
+	_, _, err := s.target.Pull(t.Context(), s.p, old, nil)
 	refused(t, protocol.CodeConflict, err)
 	_, err = s.source.Sweep(t.Context(), s.p, cmd)
 	refused(t, protocol.CodeConflict, err)

@@ -73,7 +73,7 @@ func TestARoundTripKeepsEveryValue(t *testing.T) {
 					t.Errorf("source %+v, target %+v", d, reply.Target[i])
 				}
 			}
-			again, err := s.target.Pull(t.Context(), s.p, cmd, nil) // done already: no stream is read
+			again, _, err := s.target.Pull(t.Context(), s.p, cmd, nil) // done already: no stream is read
 			if err != nil || again.Row.State != protocol.StateReady {
 				t.Errorf("repeated: %+v, %v", again, err)
 			}
@@ -146,7 +146,7 @@ func TestAStreamThatBreaksOffOrIsAlteredChangesNothing(t *testing.T) {
 	}
 	for name, r := range spoiled {
 		t.Run(name, func(t *testing.T) {
-			_, err := s.target.Pull(t.Context(), s.p, cmd, always(r))
+			_, _, err := s.target.Pull(t.Context(), s.p, cmd, always(r))
 			refused(t, protocol.CodePeer, err)
 			s.unchanged(t, err)
 		})
@@ -194,7 +194,7 @@ func TestADifferenceIsNamedAndRolledBack(t *testing.T) {
 			if tc.stream == stream {
 				t.Fatal("nothing was altered: " + other)
 			}
-			_, err := s.target.Pull(t.Context(), s.p, cmd, always(strings.NewReader(tc.stream)))
+			_, _, err := s.target.Pull(t.Context(), s.p, cmd, always(strings.NewReader(tc.stream)))
 			refused(t, protocol.CodeDiffers, err)
 			if !contains(err, "table "+tc.table) {
 				t.Errorf("the table is not named: %v", err)
@@ -221,7 +221,7 @@ func TestTheStreamOfAnotherMoveIsRefused(t *testing.T) {
 		"snapshot":  strings.Replace(stream, `"mark":`, `"nark":`, 1),
 		"fence":     strings.Replace(stream, `"fence_no":1`, `"fence_no":2`, 1),
 	} {
-		_, err := s.target.Pull(t.Context(), s.p, cmd, always(strings.NewReader(altered)))
+		_, _, err := s.target.Pull(t.Context(), s.p, cmd, always(strings.NewReader(altered)))
 		if altered == stream || protocol.CodeOf(err) != protocol.CodePeer || !contains(err, what) {
 			t.Errorf("%s: got %v", what, err)
 		}
@@ -245,7 +245,7 @@ func TestRule14TheTargetMustHaveEveryColumn(t *testing.T) {
 	// A deploy between the copy and the fence is noticed at step 7.
 	exec(t, s.source.platform, `ALTER TABLE people ADD COLUMN pager text`)
 	cmd = s.fence(t, cmd)
-	_, err = s.target.Pull(t.Context(), s.p, cmd, s.from)
+	_, _, err = s.target.Pull(t.Context(), s.p, cmd, s.from)
 	refused(t, protocol.CodeCatalog, err)
 	exec(t, s.target.platform, `ALTER TABLE people ADD COLUMN pager text`)
 	s.finish(t, cmd)

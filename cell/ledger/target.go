@@ -54,11 +54,11 @@ func catchUp(before int64, mark, next string) rule {
 	}
 }
 
-// copied ends step 4.
-func copied(before int64) rule {
+// copied is the row whose rows, at this mark, were found to be the source's.
+func copied(before int64, mark string) rule {
 	return func(r record, cmd protocol.Command) (verdict, *protocol.Problem) {
-		if !r.taking(cmd) || r.Mark == "" || r.Batch != before {
-			return verdict{}, conflict(r, cmd, "importing, in the attempt and at the batch that it names")
+		if !r.taking(cmd) || r.Base == "" || r.Mark != mark || r.Batch != before {
+			return verdict{}, conflict(r, cmd, "importing, in the attempt and at the mark that it names")
 		}
 		r.Copied = true
 		return verdict{next: r}, nil
