@@ -49,10 +49,11 @@ func (p *Project) AddCell(ctx context.Context, name string, weight int) error {
 	if err := p.keep(ctx, after); err != nil {
 		return err
 	}
-	if err := p.awaitHealthy(ctx, name); err != nil {
-		return errors.Join(err, p.takeBack(ctx, name, before))
+	err = p.awaitHealthy(ctx, name)
+	if _, known := before.Added[name]; err == nil || known || ctx.Err() != nil {
+		return err
 	}
-	return nil
+	return errors.Join(err, p.stop(ctx, name), p.keep(ctx, before)) // its name is free again
 }
 
 // mayAdd refuses a name that belongs to something else, or could be taken for a part of another cell.
@@ -70,14 +71,6 @@ func (m Model) mayAdd(name string) error {
 		}
 	}
 	return nil
-}
-
-// takeBack forgets a cell that did not start, if it was new: its name is free again.
-func (p *Project) takeBack(ctx context.Context, name string, before cellList) error {
-	if _, known := before.Added[name]; known || ctx.Err() != nil {
-		return nil
-	}
-	return errors.Join(p.stop(ctx, name), p.keep(ctx, before))
 }
 
 func (p *Project) runs(ctx context.Context, service string) (bool, error) {
