@@ -1,8 +1,12 @@
 package mover
 
 import (
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/placement"
@@ -100,7 +104,15 @@ func TestMove_names_the_transaction_that_holds_it_up(t *testing.T) {
 }
 
 func TestRule8_a_difference_after_the_handover_forbids_the_sweep_and_is_told(t *testing.T) {
-	withCells(t, func(t *testing.T, s *system, _ func()) {
+	inBubble(t, func(t *testing.T, s *system) {
+		for _, name := range []string{"cell-a", "cell-b", "cell-c"} {
+			s.add(s.ctx, name, 1)
+		}
+		told, counted := &logged{}, prometheus.NewRegistry()
+		s.start("mover-1", func(cfg *Config) {
+			cfg.Metrics, cfg.Logger = counted, slog.New(slog.NewTextHandler(told, nil))
+		})
+		s.awaitShares(map[string]int{"cell-a": 22, "cell-b": 21, "cell-c": 21})
 		bad := placement.Partition(-1)
 		s.setFault(func(_ string, p placement.Partition, verb protocol.Verb, after bool) error {
 			if verb != protocol.VerbCompare || after {
@@ -120,6 +132,9 @@ func TestRule8_a_difference_after_the_handover_forbids_the_sweep_and_is_told(t *
 			open, err := s.store.Client().OpenMoves(s.ctx)
 			return err == nil && len(open) == 1 && open[0].State == registry.MoveFlipped && strings.Contains(open[0].Error, "table customers")
 		})
+		if n := counterOf(t, counted, "cellway_move_differences_total"); n != 1 || !told.has("level=ERROR") {
+			t.Errorf("%v differences counted; told: %v", n, told.has("level=ERROR"))
+		}
 		s.mu.Lock()
 		for _, o := range s.history {
 			if o.p == bad && (o.verb == protocol.VerbSweep || o.verb == protocol.VerbReceipt) {
@@ -129,5 +144,39 @@ func TestRule8_a_difference_after_the_handover_forbids_the_sweep_and_is_told(t *
 		s.fault = nil // a person has found out why
 		s.mu.Unlock()
 		s.awaitShares(grown)
+		s.check()
 	})
+}
+
+// logged keeps what was logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) has(part string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), part)
+}
+
+func counterOf(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return -1
 }

@@ -1,0 +1,80 @@
+package systemtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestALongTransactionHoldsUpItsMoveAlone drains a cell while a person's transaction in it has changed a customer and is
+// not committed: everybody else goes on, the move's error says who it is, and what was changed arrives.
+func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
+	f := start(t)
+	f.fill(2000)
+	f.count-- // the last one is not the client's
+	late := f.model.Customer(fmt.Sprintf("load-%05d", f.count))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	tx, pid := f.changeIn(ctx, t, late, 4711)
+
+	stop := f.load(t)
+	drained := make(chan error, 1)
+	go func() {
+		_, err := f.sys.Run(ctx, "drain", late.cell)
+		drained <- err
+	}()
+	f.must(t, Until(ctx, func() error {
+		var all struct {
+			Moves []struct {
+				Partition int
+				Error     string
+			}
+		}
+		if err := f.sys.Admin(ctx, "/admin/moves?limit=10000", &all); err != nil {
+			return err
+		}
+		for _, mv := range all.Moves {
+			if mv.Partition == partitionOf(late.id, partitions) && strings.Contains(mv.Error, "the nightly report") {
+				t.Logf("the move's error: %s", mv.Error)
+				if !strings.Contains(mv.Error, fmt.Sprintf("pid %d, age ", pid)) {
+					t.Errorf("the transaction of pid %d is not named", pid)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("no move names the transaction")
+	}))
+	f.must(t, tx.Commit(ctx))
+	f.must(t, <-drained)
+	stats := stop()
+	t.Logf("drain: %s", stats)
+	f.mustBeSpotless(t, stats)
+	late.wrote(OutcomeDone, Expected{Exists: true, N: 4711})
+	f.mustCheck(t)
+}
+
+// changeIn changes a customer in a session beside the router's, and leaves it open.
+func (f *fixture) changeIn(ctx context.Context, t *testing.T, c *Customer, n int) (tx pgx.Tx, pid uint32) {
+	t.Helper()
+	e, err := f.sys.Endpoints()
+	f.must(t, err)
+	cfg, err := pgx.ParseConfig(e.Postgres)
+	f.must(t, err)
+	cfg.RuntimeParams["application_name"] = "the nightly report"
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	f.must(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(ctx)) })
+	tx, err = conn.Begin(ctx)
+	f.must(t, err)
+	table := pgx.Identifier{strings.ReplaceAll(c.cell, "-", "_"), "customers"}.Sanitize()
+	tag, err := tx.Exec(ctx, `UPDATE `+table+` SET profile = jsonb_set(profile, '{n}', to_jsonb($2::int)) WHERE customer_id = $1`, c.id, n)
+	f.must(t, err)
+	if tag.RowsAffected() != 1 {
+		t.Fatalf("%s is not in %s", c.id, c.cell)
+	}
+	return tx, conn.PgConn().PID()
+}
