@@ -24,6 +24,23 @@ type Expected struct {
 	N      int
 }
 
+// ID is the customer's ID.
+func (c *Customer) ID() string { return c.id }
+
+// Cell is the cell that answered for the customer last; "" before the first answer.
+func (c *Customer) Cell() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cell
+}
+
+// Acknowledge books a write that was made beside this client and is known to be done.
+func (c *Customer) Acknowledge(want Expected) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrote(OutcomeDone, want)
+}
+
 // States lists the states that the customer may be in: one, or two after an unknown outcome.
 func (c *Customer) States() []Expected {
 	c.mu.Lock()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/load"
 )
 
 // TestALongTransactionHoldsUpItsMoveAlone drains a cell while a person's transaction in it has changed a customer and is
@@ -16,15 +18,17 @@ func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 	f := start(t)
 	f.fill(2000)
 	f.count-- // the last one is not the client's
-	late := f.model.Customer(fmt.Sprintf("load-%05d", f.count))
+	late := f.model.Customer(load.ID("load", f.count))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
+	var at struct{ Partition int }
+	f.must(t, f.sys.Admin(ctx, "/admin/locate/"+late.ID(), &at))
 	tx, pid := f.changeIn(ctx, t, late, 4711)
 
 	stop := f.load(t)
 	drained := make(chan error, 1)
 	go func() {
-		_, err := f.sys.Run(ctx, "drain", late.cell)
+		_, err := f.sys.Run(ctx, "drain", late.Cell())
 		drained <- err
 	}()
 	f.must(t, Until(ctx, func() error {
@@ -38,7 +42,7 @@ func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 			return err
 		}
 		for _, mv := range all.Moves {
-			if mv.Partition == partitionOf(late.id, partitions) && strings.Contains(mv.Error, "the nightly report") {
+			if mv.Partition == at.Partition && strings.Contains(mv.Error, "the nightly report") {
 				t.Logf("the move's error: %s", mv.Error)
 				if !strings.Contains(mv.Error, fmt.Sprintf("pid %d, age ", pid)) {
 					t.Errorf("the transaction of pid %d is not named", pid)
@@ -53,12 +57,12 @@ func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 	stats := stop()
 	t.Logf("drain: %s", stats)
 	f.mustBeSpotless(t, stats)
-	late.wrote(OutcomeDone, Expected{Exists: true, N: 4711})
+	late.Acknowledge(load.Expected{Exists: true, N: 4711})
 	f.mustCheck(t)
 }
 
 // changeIn changes a customer in a session beside the router's, and leaves it open.
-func (f *fixture) changeIn(ctx context.Context, t *testing.T, c *Customer, n int) (tx pgx.Tx, pid uint32) {
+func (f *fixture) changeIn(ctx context.Context, t *testing.T, c *load.Customer, n int) (tx pgx.Tx, pid uint32) {
 	t.Helper()
 	e, err := f.sys.Endpoints()
 	f.must(t, err)
@@ -70,11 +74,11 @@ func (f *fixture) changeIn(ctx context.Context, t *testing.T, c *Customer, n int
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(ctx)) })
 	tx, err = conn.Begin(ctx)
 	f.must(t, err)
-	table := pgx.Identifier{strings.ReplaceAll(c.cell, "-", "_"), "customers"}.Sanitize()
-	tag, err := tx.Exec(ctx, `UPDATE `+table+` SET profile = jsonb_set(profile, '{n}', to_jsonb($2::int)) WHERE customer_id = $1`, c.id, n)
+	table := pgx.Identifier{strings.ReplaceAll(c.Cell(), "-", "_"), "customers"}.Sanitize()
+	tag, err := tx.Exec(ctx, `UPDATE `+table+` SET profile = jsonb_set(profile, '{n}', to_jsonb($2::int)) WHERE customer_id = $1`, c.ID(), n)
 	f.must(t, err)
 	if tag.RowsAffected() != 1 {
-		t.Fatalf("%s is not in %s", c.id, c.cell)
+		t.Fatalf("%s is not in %s", c.ID(), c.Cell())
 	}
 	return tx, conn.PgConn().PID()
 }
