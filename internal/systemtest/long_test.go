@@ -15,17 +15,19 @@ import (
 func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 	f := start(t)
 	f.fill(2000)
-	f.count-- // the last one is not the client's
-	late := f.model.Customer(fmt.Sprintf("load-%05d", f.count))
+	f.count -= 300 // the last ones are not the client's
+	late := f.first(f.count, 300)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	tx, pid := f.changeIn(ctx, t, late, 4711)
 
 	stop := f.load(t)
-	drained := make(chan error, 1)
+	draining, enough := context.WithCancel(ctx)
+	defer enough()
+	drained := make(chan struct{})
 	go func() {
-		_, err := f.sys.Run(ctx, "drain", late.cell)
-		drained <- err
+		defer close(drained)
+		_, _ = f.sys.Run(draining, "drain", late.cell) // cut off when the partition has moved
 	}()
 	f.must(t, Until(ctx, func() error {
 		var all struct {
@@ -49,12 +51,43 @@ func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 		return fmt.Errorf("no move names the transaction")
 	}))
 	f.must(t, tx.Commit(ctx))
-	f.must(t, <-drained)
+	late.wrote(OutcomeDone, Expected{Exists: true, N: 4711})
+	f.must(t, Until(ctx, func() error {
+		var at struct {
+			Cell string `json:"cell_id"`
+		}
+		if err := f.sys.Admin(ctx, "/admin/locate/"+late.id, &at); err != nil {
+			return err
+		}
+		if at.Cell == late.cell {
+			return fmt.Errorf("%s is still in %s", late.id, at.Cell)
+		}
+		return nil
+	}))
+	enough()
+	<-drained
 	stats := stop()
 	t.Logf("drain: %s", stats)
 	f.mustBeSpotless(t, stats)
-	late.wrote(OutcomeDone, Expected{Exists: true, N: 4711})
-	f.mustCheck(t)
+	e, err := f.sys.Endpoints()
+	f.must(t, err)
+	reader := NewLoad(e.Router, f.model)
+	reader.get(ctx, late)
+	if seen := reader.Take(); len(seen.Wrong) > 0 || len(seen.Failed) > 0 {
+		t.Errorf("what the transaction wrote: %s\n%s", seen, strings.Join(seen.Wrong, "\n"))
+	}
+}
+
+// first is the customer, of so many from the given number on, whose partition moves first.
+func (f *fixture) first(from, count int) *Customer {
+	best := f.model.Customer(fmt.Sprintf("load-%05d", from))
+	for i := from; i < from+count; i++ {
+		c := f.model.Customer(fmt.Sprintf("load-%05d", i))
+		if c.cell == best.cell && partitionOf(c.id, partitions) < partitionOf(best.id, partitions) {
+			best = c
+		}
+	}
+	return best
 }
 
 // changeIn changes a customer in a session beside the router's, and leaves it open.
