@@ -17,19 +17,20 @@ import (
 func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 	f := start(t)
 	f.fill(2000)
-	f.count-- // the last one is not the client's
-	late := f.model.Customer(load.ID("load", f.count))
+	f.count -= 300 // the last ones are not the client's
+	late, partition := f.first(t, f.count, 300)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	var at struct{ Partition int }
-	f.must(t, f.sys.Admin(ctx, "/admin/locate/"+late.ID(), &at))
+	from := late.Cell()
 	tx, pid := f.changeIn(ctx, t, late, 4711)
 
 	stop := f.load(t)
-	drained := make(chan error, 1)
+	draining, enough := context.WithCancel(ctx)
+	defer enough()
+	drained := make(chan struct{})
 	go func() {
-		_, err := f.sys.Run(ctx, "drain", late.Cell())
-		drained <- err
+		defer close(drained)
+		_, _ = f.sys.Run(draining, "drain", from) // cut off when the partition has moved
 	}()
 	f.must(t, Until(ctx, func() error {
 		var all struct {
@@ -42,7 +43,7 @@ func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 			return err
 		}
 		for _, mv := range all.Moves {
-			if mv.Partition == at.Partition && strings.Contains(mv.Error, "the nightly report") {
+			if mv.Partition == partition && strings.Contains(mv.Error, "the nightly report") {
 				t.Logf("the move's error: %s", mv.Error)
 				if !strings.Contains(mv.Error, fmt.Sprintf("pid %d, age ", pid)) {
 					t.Errorf("the transaction of pid %d is not named", pid)
@@ -53,12 +54,43 @@ func TestALongTransactionHoldsUpItsMoveAlone(t *testing.T) {
 		return fmt.Errorf("no move names the transaction")
 	}))
 	f.must(t, tx.Commit(ctx))
-	f.must(t, <-drained)
+	late.Acknowledge(load.Expected{Exists: true, N: 4711})
+	f.must(t, Until(ctx, func() error {
+		var at struct {
+			Cell string `json:"cell_id"`
+		}
+		if err := f.sys.Admin(ctx, "/admin/locate/"+late.ID(), &at); err != nil {
+			return err
+		}
+		if at.Cell == from {
+			return fmt.Errorf("%s is still in %s", late.ID(), at.Cell)
+		}
+		return nil
+	}))
+	enough()
+	<-drained
 	stats := stop()
 	t.Logf("drain: %s", stats)
 	f.mustBeSpotless(t, stats)
-	late.Acknowledge(load.Expected{Exists: true, N: 4711})
-	f.mustCheck(t)
+	e, err := f.sys.Endpoints()
+	f.must(t, err)
+	reader := load.New(e.Router, f.model)
+	reader.Visit(ctx, "load", f.count+300, workers)
+	f.mustBeSpotless(t, reader.Take())
+}
+
+// first is the customer, of so many from the given number on, whose partition moves first of its cell's.
+func (f *fixture) first(t *testing.T, from, count int) (first *load.Customer, partition int) {
+	t.Helper()
+	for i := from; i < from+count; i++ {
+		c := f.model.Customer(load.ID("load", i))
+		var at struct{ Partition int }
+		f.must(t, f.sys.Admin(t.Context(), "/admin/locate/"+c.ID(), &at))
+		if first == nil || c.Cell() == first.Cell() && at.Partition < partition {
+			first, partition = c, at.Partition
+		}
+	}
+	return first, partition
 }
 
 // changeIn changes a customer in a session beside the router's, and leaves it open.
