@@ -59,7 +59,9 @@ var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadO
 const longStatement = "900000"
 
 // settle makes the transaction read and write texts in the same form as every other one that digests or copies,
-// and takes names of the schema without their schema (types of its own are then called alike on both sides).
+// and takes names of the schema without their schema (types of its own are then called alike on both sides). Nothing
+// in it is compiled: what the planner was kept from (byKey) and cannot do without costs so much that it would be, for
+// up to a second, while customers wait.
 func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, l.settled())
 	return wrap(err, "settle the form of texts")
@@ -68,10 +70,11 @@ func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
 func (l *Ledger) settled() string {
 	return `SET LOCAL search_path = ` + pgx.Identifier{l.schema}.Sanitize() + `; SET LOCAL client_encoding = 'UTF8';
 		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
-		SET LOCAL extra_float_digits = 3; SET LOCAL statement_timeout = ` + longStatement + `; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; `
+		SET LOCAL extra_float_digits = 3; SET LOCAL jit = off; SET LOCAL statement_timeout = ` + longStatement + `; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; `
 }
 
-// catalogSQL gives every column of every tracked table, but the platform's own.
+// catalogSQL gives every column of every tracked table, but the platform's own. It has no parameter: Postgres then
+// plans it once a session, and it is asked several times a move.
 const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname, format_type(a.atttypid, a.atttypmod),
 	a.attnotnull AND NOT a.atthasdef AND a.attidentity = '',
 	ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = el.oid ORDER BY e.enumsortorder),
@@ -84,8 +87,8 @@ const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname
 		WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
 		AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
 	coalesce(a.attnum = ANY (i.indkey), false)
-	FROM %s t
-	JOIN pg_class c ON c.relname = t.name AND c.relnamespace = $1::text::regnamespace
+	FROM %[1]s t
+	JOIN pg_class c ON c.relname = t.name AND c.relnamespace = %[2]s::regnamespace
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	JOIN pg_type ty ON ty.oid = a.atttypid
 	JOIN pg_type el ON el.oid = CASE WHEN ty.typcategory = 'A' THEN ty.typelem WHEN ty.typtype = 'd' THEN ty.typbasetype ELSE ty.oid END
@@ -93,9 +96,12 @@ const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname
 	WHERE a.attname NOT IN ('cellway_partition', 'cellway_xid')
 	ORDER BY t.name, a.attnum`
 
+// namespace is the schema as a literal that can be cast to regnamespace.
+func (l *Ledger) namespace() string { return literal(pgx.Identifier{l.schema}.Sanitize()) }
+
 // catalog reads the tracked tables; the transaction is settled.
 func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
-	rows, err := tx.Query(ctx, fmt.Sprintf(catalogSQL, l.table("cellway_tables")), pgx.Identifier{l.schema}.Sanitize())
+	rows, err := tx.Query(ctx, fmt.Sprintf(catalogSQL, l.table("cellway_tables"), l.namespace()))
 	if err != nil {
 		return nil, fmt.Errorf("read tracked tables: %w", err)
 	}
@@ -151,8 +157,8 @@ func noteReferences(tables []Table, references map[string][]string) []Table {
 func (l *Ledger) references(ctx context.Context, tx pgx.Tx) (map[string][]string, error) {
 	rows, err := tx.Query(ctx, `SELECT c.relname, p.relname FROM pg_constraint f
 		JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
-		WHERE f.contype = 'f' AND f.connamespace = $1::text::regnamespace
-		ORDER BY 1, 2`, pgx.Identifier{l.schema}.Sanitize())
+		WHERE f.contype = 'f' AND f.connamespace = `+l.namespace()+`::regnamespace
+		ORDER BY 1, 2`)
 	if err != nil {
 		return nil, fmt.Errorf("read foreign keys: %w", err)
 	}

@@ -138,7 +138,7 @@ func (l *Ledger) inStep(ctx context.Context, wait time.Duration, fn func(tx pgx.
 		wait = l.lockWait
 	}
 	// One round trip: customers wait while the steps of a closed partition are done.
-	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = %d`, wait.Milliseconds())
+	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL jit = off; SET LOCAL lock_timeout = %d`, wait.Milliseconds())
 	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 }
 
@@ -158,6 +158,11 @@ func (l *Ledger) lockAndJudge(ctx context.Context, tx pgx.Tx, p placement.Partit
 // carryOut does what belongs to the row's change.
 func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.Command) error {
 	p := v.next.Partition
+	if v.empty || v.wipe { // the catalog is read
+		if err := l.settle(ctx, tx); err != nil {
+			return err
+		}
+	}
 	if v.empty {
 		if err := l.mustBeEmpty(ctx, tx, v.was); err != nil {
 			return err
