@@ -32,6 +32,7 @@ func (in *instance) internalHandler() http.Handler {
 	mux.HandleFunc("POST "+partition+"/{verb}", unhurried(answered(in.postCommand)))
 	mux.HandleFunc("GET "+protocol.PathTables, answered(in.getTables))
 	mux.HandleFunc("GET "+partition+protocol.PathRows, unhurried(in.getExport))
+	mux.HandleFunc("GET "+protocol.PathLatency, answered(in.getLatency))
 	mux.HandleFunc("POST "+protocol.PathAssign, answered(in.postAssign))
 	mux.HandleFunc("POST "+protocol.PathGates+"/{partition}", answered(in.postOrder))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -68,6 +69,12 @@ func (in *instance) getRows(r *http.Request) (any, error) { return in.keeper.Row
 // getTables shows the catalog to the target of a move.
 func (in *instance) getTables(r *http.Request) (any, error) {
 	return in.catalog.ask(r.Context(), in.keeper.Tables)
+}
+
+// getLatency tells the mover how this instance's writes fare.
+func (in *instance) getLatency(*http.Request) (any, error) {
+	writes, p90 := in.gate.WriteLatency(time.Now())
+	return protocol.Latency{Writes: writes, P90MS: float64(p90.Microseconds()) / 1000}, nil
 }
 
 // unhurried gives a request the time that work on many rows may take; its own context ends with whoever asked.

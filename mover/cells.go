@@ -18,6 +18,8 @@ type Cells interface {
 	Do(ctx context.Context, addr string, p placement.Partition, verb protocol.Verb, cmd protocol.Command) (protocol.Reply, error)
 	// Rows reads every partition's row.
 	Rows(ctx context.Context, addr string) ([]protocol.Row, error)
+	// Latency says how long writes take at one instance.
+	Latency(ctx context.Context, addr string) (protocol.Latency, error)
 	// Assign gives the cell its share of the first map.
 	Assign(ctx context.Context, addr string, a protocol.Assignment) error
 }
@@ -78,6 +80,17 @@ func (b addressBook) addresses(cell string) []string {
 	addrs := make([]string, 0, len(b[cell]))
 	for _, l := range b[cell] {
 		addrs = append(addrs, l.addr)
+	}
+	return addrs
+}
+
+// serving lists the instances that pass their checks.
+func (b addressBook) serving(cell string) []string {
+	var addrs []string
+	for _, l := range b[cell] {
+		if l.healthy {
+			addrs = append(addrs, l.addr)
+		}
 	}
 	return addrs
 }

@@ -28,6 +28,10 @@ type Config struct {
 	Parallel  int // moves carried out at once; default 4
 	PerSource int // of these, from one cell; default 3
 	PerTarget int // of these, to one cell; default 3
+	// MaxWriteLatency: no further move begins from a cell of whose writes more than a tenth take longer; default 1 s:
+	// half of what a router holds a request for, and far above what is normal, so that an application that is slow by
+	// nature can be drained without anybody's help. It and the three above give way to the registry's Pace.
+	MaxWriteLatency time.Duration
 
 	Drain         time.Duration // how long a closed gate waits for writes in flight before it opens again; default 500 ms
 	FenceDeadline time.Duration // after this a fenced source opens by itself; default 1 s
@@ -57,6 +61,7 @@ func (c Config) withDefaults() Config {
 	c.Parallel = orInt(c.Parallel, 4)
 	c.PerSource = orInt(c.PerSource, 3)
 	c.PerTarget = orInt(c.PerTarget, 3)
+	c.MaxWriteLatency = orDuration(c.MaxWriteLatency, time.Second)
 	c.Drain = orDuration(c.Drain, 500*time.Millisecond)
 	c.FenceDeadline = orDuration(c.FenceDeadline, time.Second)
 	c.StepTimeout = orDuration(c.StepTimeout, 10*time.Second)
@@ -99,6 +104,7 @@ func (c Config) Validate() error {
 		{"Parallel", int64(c.Parallel)},
 		{"PerSource", int64(c.PerSource)},
 		{"PerTarget", int64(c.PerTarget)},
+		{"MaxWriteLatency", int64(c.MaxWriteLatency)},
 		{"Drain", int64(c.Drain)},
 		{"FenceDeadline", int64(c.FenceDeadline)},
 		{"StepTimeout", int64(c.StepTimeout)},

@@ -94,6 +94,14 @@
 // moves only (those that have begun with it keep their partitions where they are until it is back). Before the point of no return a move that keeps failing is undone, with the reason in its Error; the
 // partition, and its pair of cells, then rest for a growing while. After it, it is tried for ever.
 //
+// # The pace
+//
+// How many moves run at once is the configuration's, and the registry's where an operator has set it (pace.go): it is
+// polled, and moves that have begun go on. While moves from a cell are planned, its instances are asked every second
+// how long their writes take (throttle.go): above the limit no further move begins from that cell for a pause, which
+// doubles for as long as each measurement after it is above the limit, too. What has begun goes on: to stop halfway
+// would cost the copy, and to go on costs less than to begin.
+//
 // A cell that has seen a higher leader's token ends the term at once ([Mover.Run] campaigns again).
 //
 // # The loop

@@ -45,6 +45,7 @@ type modelCells struct {
 	breakOff func(p placement.Partition) bool // where set, asked whether a copy breaks off midway
 	history  []sent                           // every command that arrived
 	moved    map[placement.Partition]int
+	latency  map[string]protocol.Latency
 	silent   map[string]bool // cells whose processes are gone: unhealthy, and out of reach
 }
 
@@ -59,7 +60,7 @@ func newModelCells(t *testing.T) *modelCells {
 	t.Helper()
 	return &modelCells{
 		t: t, store: memory.NewStore(), cells: map[string]*modelCell{}, moved: map[placement.Partition]int{},
-		silent: map[string]bool{},
+		silent: map[string]bool{}, latency: map[string]protocol.Latency{},
 	}
 }
 
@@ -250,6 +251,14 @@ func (c *modelCells) oneOwner(p placement.Partition) {
 	if copies == 0 {
 		c.t.Errorf("partition %d is complete nowhere", p)
 	}
+}
+
+// Latency implements Cells.
+func (c *modelCells) Latency(_ context.Context, addr string) (protocol.Latency, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cell, _, _ := strings.Cut(addr, ":")
+	return c.latency[cell], nil
 }
 
 // Rows implements Cells.

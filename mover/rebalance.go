@@ -91,8 +91,10 @@ func (t *term) why() string {
 
 // begin gives free workers their next moves.
 func (t *term) begin(ctx context.Context) {
+	limits := t.cfg.paced(t.pace)
+	t.measure(ctx, limits.MaxWriteLatency)
 	for {
-		e := t.queue.next(t.cfg, time.Now(), t.mayBegin)
+		e := t.queue.next(limits, time.Now(), t.mayBegin)
 		if e == nil {
 			return
 		}
@@ -114,8 +116,8 @@ func (t *term) begin(ctx context.Context) {
 	}
 }
 
-// mayBegin: the map still says what the plan was made from, both cells are known and well, and no row names
-// another move.
+// mayBegin: the map still says what the plan was made from, both cells are known and well, the source's writes do
+// not suffer, and no row names another move.
 func (t *term) mayBegin(mv placement.Move) bool {
 	if owner, _ := t.m.Owner(mv.Partition); owner != mv.From {
 		t.replan = true
@@ -130,6 +132,10 @@ func (t *term) mayBegin(mv placement.Move) bool {
 			t.problems.add(cell + " has no healthy instance: its moves wait")
 			return false
 		}
+	}
+	if why := t.strains[mv.From].wait(mv.From, t.cfg.paced(t.pace).MaxWriteLatency, time.Now()); why != "" {
+		t.problems.add(why)
+		return false
 	}
 	return !t.moving(mv.Partition)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/placement"
 	"github.com/cellway/cellway/registry"
 )
@@ -28,6 +29,7 @@ type term struct {
 	m         *placement.Map // nil while there is none
 	cells     []registry.Cell
 	requests  uint64
+	pace      registry.Pace       // of the last poll
 	instances []registry.Instance // as registered; nil until the first list
 	refused   []string            // instances that do not belong here, and why
 	book      addressBook
@@ -48,7 +50,12 @@ type term struct {
 	progress   progress
 	problems   problems
 
+	strains   map[string]strain // by source; those that were not measured lately have none
+	measuring bool
+	measured  time.Time // when measuring began last
+
 	listed  chan []registry.Instance
+	felt    chan map[string]protocol.Latency
 	moved   chan moveResult
 	heard   chan cellResult
 	workers sync.WaitGroup
@@ -68,7 +75,8 @@ func newTerm(cfg Config, leader registry.Term, mt *metrics, publish func(Status)
 		facts: findings{highest: map[placement.Partition]placement.Epoch{}, claims: map[placement.Partition]claim{}},
 		queue: newQueue(), replan: true,
 		listed: make(chan []registry.Instance),
-		moved:  make(chan moveResult, cfg.Parallel),
+		felt:   make(chan map[string]protocol.Latency, 1),
+		moved:  make(chan moveResult, max(cfg.Parallel, registry.MaxParallel)),
 		heard:  make(chan cellResult, maxAsking),
 	}
 }
@@ -116,6 +124,8 @@ func (t *term) wait(ctx context.Context) error {
 		}
 		t.instances = list
 		t.admit()
+	case latencies := <-t.felt:
+		t.feel(latencies)
 	case r := <-t.moved:
 		return t.settle(ctx, r)
 	case r := <-t.heard:
@@ -185,6 +195,11 @@ func (t *term) poll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read requests: %w", err)
 	}
+	pace, err := t.cfg.Registry.Pace(ctx)
+	if err != nil {
+		return fmt.Errorf("read pace: %w", err)
+	}
+	t.setPace(pace)
 	t.asked = t.asked || t.loaded && requests > t.requests
 	t.cells, t.requests, t.loaded = cells, requests, true
 	t.admit()

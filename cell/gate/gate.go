@@ -60,6 +60,7 @@ type Gate struct {
 	lease   atomic.Pointer[lease]
 	frozen  atomic.Pointer[string] // why no write is accepted; nil while they are
 	counts  [results]atomic.Uint64
+	took    latencies // of writes
 	buffers sync.Pool // of *bytes.Buffer, for answers
 }
 

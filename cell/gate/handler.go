@@ -18,7 +18,7 @@ func (g *Gate) Handler(app http.Handler) http.Handler {
 		g.counts[Admitted].Add(1)
 		answer := g.newAnswer(w, r, visit)
 		defer answer.free()
-		visit.serve(app, answer, r)
+		visit.serve(&g.took, app, answer, r)
 		answer.finish()
 	})
 }
@@ -65,9 +65,12 @@ func (g *Gate) knock(v *visit, p placement.Partition) (*visit, refusal) {
 
 // serve runs the application. The request is no longer in flight when it returns, also by a panic: what is then
 // left to do is to send what the application has said.
-func (v *visit) serve(app http.Handler, w http.ResponseWriter, r *http.Request) {
+func (v *visit) serve(took *latencies, app http.Handler, w http.ResponseWriter, r *http.Request) {
 	if v.door != nil {
 		defer v.door.leave(&v.flight)
+	}
+	if v.write {
+		defer func() { now := time.Now(); took.record(now, now.Sub(v.since)) }()
 	}
 	app.ServeHTTP(w, r)
 }

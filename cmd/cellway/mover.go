@@ -39,6 +39,7 @@ func newMover() *cobra.Command {
 	flags.IntVar(&f.cfg.Parallel, "parallel", 8, "moves carried out at once")
 	flags.IntVar(&f.cfg.PerSource, "per-source", 4, "of these, from one cell")
 	flags.IntVar(&f.cfg.PerTarget, "per-target", 8, "of these, to one cell")
+	flags.DurationVar(&f.cfg.MaxWriteLatency, "max-write-latency", time.Second, "begin no further move from a cell whose writes take longer (nine of ten do not)")
 	return cmd
 }
 

@@ -43,6 +43,7 @@ const (
 	PathGates      = PathPrefix + "/gates"      // POST /{p} GateOrder: between the instances of one cell
 	PathRows       = "/rows"                    // GET PathPartitions/{p}/rows: the pull of rows, a Frame stream
 	PathTables     = PathPrefix + "/tables"     // GET: the catalog of the tracked tables
+	PathLatency    = PathPrefix + "/latency"    // GET Latency: how long the instance's writes take
 )
 
 // Assignment gives a cell its share of the first map: rows that never had an owner become owned.
@@ -106,6 +107,13 @@ func (c *Client) Row(ctx context.Context, addr string, p placement.Partition) (R
 func (c *Client) Rows(ctx context.Context, addr string) ([]Row, error) {
 	var out []Row
 	err := c.call(ctx, http.MethodGet, addr, PathPartitions, nil, &out)
+	return out, err
+}
+
+// Latency says how long writes take at one instance.
+func (c *Client) Latency(ctx context.Context, addr string) (Latency, error) {
+	var out Latency
+	err := c.call(ctx, http.MethodGet, addr, PathLatency, nil, &out)
 	return out, err
 }
 

@@ -1,4 +1,4 @@
-# A router reads all of the cluster's keys, and keeps what operators ask of it: drains and removals, and requests.
+# A router reads all of the cluster's keys, and keeps what operators ask of it: drains and removals, requests, and the pace.
 key_prefix "@prefix@/" {
   policy = "read"
 }
@@ -6,6 +6,9 @@ key_prefix "@prefix@/cells/" {
   policy = "write"
 }
 key "@prefix@/requests/rebalance" {
+  policy = "write"
+}
+key "@prefix@/pace" {
   policy = "write"
 }
 service "@service@" {
