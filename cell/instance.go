@@ -43,6 +43,7 @@ type instance struct {
 	catalog  catalog
 	probe    probe
 	count    counter
+	contents contents
 	commands *prometheus.CounterVec
 	restored atomic.Pointer[string] // why nothing is accepted or released any more; nil: all is well
 	stopping atomic.Bool

@@ -66,6 +66,8 @@ func (in *instance) appHandler() http.Handler {
 			in.serveHealth(w, r)
 		case metricsPath:
 			in.serveMetrics(w, r)
+		case contentsPath:
+			in.serveContents(w, r)
 		default:
 			gated.ServeHTTP(w, r)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,11 +68,23 @@ func (r *refusal) Error() string { return r.message }
 
 // call sends one request and decodes its answer into out, which may be nil. 5xx and silence are repeated.
 func (c *adminClient) call(ctx context.Context, method, path string, out any) error {
+	return c.send(ctx, method, path, nil, out)
+}
+
+// send is call with a body; nil is none.
+func (c *adminClient) send(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, adminPatience)
 	defer cancel()
 	pause, told := 100*time.Millisecond, false
 	for {
-		err := c.try(ctx, method, path, out)
+		err := c.try(ctx, method, path, body, out)
 		var no *refusal
 		if err == nil || errors.As(err, &no) {
 			return err
@@ -89,8 +102,8 @@ func (c *adminClient) call(ctx context.Context, method, path string, out any) er
 	}
 }
 
-func (c *adminClient) try(ctx context.Context, method, path string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, nil)
+func (c *adminClient) try(ctx context.Context, method, path string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return &refusal{message: err.Error()}
 	}

@@ -54,9 +54,9 @@ func readStatus(ctx context.Context, c *adminClient) (systemStatus, error) {
 	if err := c.call(ctx, http.MethodGet, "/admin/map", &s.Map); err != nil {
 		return s, err
 	}
-	err := c.try(ctx, http.MethodGet, "/admin/cells", &cells)
+	err := c.try(ctx, http.MethodGet, "/admin/cells", nil, &cells)
 	if err == nil {
-		err = c.try(ctx, http.MethodGet, "/admin/rebalance", &s.Rebalance)
+		err = c.try(ctx, http.MethodGet, "/admin/rebalance", nil, &s.Rebalance)
 	}
 	if err != nil {
 		s.Problem = err.Error()

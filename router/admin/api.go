@@ -47,12 +47,19 @@ func New(cfg Config) http.Handler {
 	g.GET("/admin/plan", a.plan)
 	g.GET("/admin/moves", a.moves)
 	g.GET("/admin/rebalance", a.rebalance)
+	g.GET("/admin/pace", a.showPace)
 	orders := g.Group("/", a.guard)
 	orders.POST("/admin/cells/:cell/drain", a.drain)
 	orders.POST("/admin/cells/:cell/undrain", a.undrain)
 	orders.DELETE("/admin/cells/:cell", a.remove)
 	orders.POST("/admin/rebalance", a.requestRebalance)
+	orders.PUT("/admin/pace", a.setPace)
 	return g
+}
+
+// patiently bounds what a request may ask of the registry.
+func (a *api) patiently(c *gin.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.Request.Context(), a.cfg.Patience)
 }
 
 // fail answers with what became of the registry's word.

@@ -210,6 +210,7 @@ func TestAPI_everything_else_is_503_without_the_registry(t *testing.T) {
 	for _, c := range [][2]string{
 		{"GET", "/admin/cells"},
 		{"GET", "/admin/plan"},
+		{"GET", "/admin/pace"},
 		{"GET", "/admin/moves"},
 		{"GET", "/admin/rebalance"},
 		{"POST", "/admin/cells/cell-a/drain"},
@@ -235,7 +236,7 @@ func TestAPI_orders(t *testing.T) {
 	if _, body, _ := s.do("GET", "/admin/rebalance"); body["running"] != true || body["total"] != 8.0 || body["eta_seconds"] != nil {
 		t.Errorf("the drain does not run: %v", body)
 	}
-	if _, body, w := s.do("GET", "/admin/plan"); body["moves"] != 8.0 || body["ideal"] != 8.0 || !strings.Contains(w.Body.String(), `"by_pair":[{"from":"cell-b","to":"cell-a","partitions":8}]`) {
+	if _, body, w := s.do("GET", "/admin/plan"); body["moves"] != 8.0 || body["ideal"] != 8.0 || !strings.Contains(w.Body.String(), `"by_pair":[{"from":"cell-b","to":"cell-a","partitions":8,"rows":null,"bytes":null}]`) {
 		t.Errorf("the plan: %s", w.Body)
 	}
 	if code, body := s.order("POST", "/admin/cells/cell-a/drain"); code != 409 || body["code"] != "last_cell" || body["details"] == "" {

@@ -1,10 +1,8 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -93,55 +91,6 @@ func active(members []placement.Member) []string {
 		}
 	}
 	return names
-}
-
-// pair is how many partitions go from one cell to another.
-type pair struct {
-	From       string `json:"from"`
-	To         string `json:"to"`
-	Partitions int    `json:"partitions"`
-}
-
-type plannedMove struct {
-	Partition placement.Partition `json:"partition"`
-	From      string              `json:"from"`
-	To        string              `json:"to"`
-}
-
-func (a *api) plan(c *gin.Context) {
-	w, err := a.look(c.Request.Context())
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	if w.m == nil {
-		refuseNoMap(c)
-		return
-	}
-	plan, err := w.plan()
-	problem := ""
-	if err != nil {
-		problem = err.Error()
-	}
-	moves := make([]plannedMove, len(plan.Moves))
-	pairs := map[[2]string]int{}
-	for i, mv := range plan.Moves {
-		moves[i] = plannedMove(mv)
-		pairs[[2]string{mv.From, mv.To}]++
-	}
-	edge.WriteJSON(c, http.StatusOK, gin.H{
-		"epoch": w.epoch(), "moves": len(plan.Moves), "ideal": plan.Ideal, "open": len(w.open), "by_pair": byPair(pairs),
-		"quotas": plan.Quotas, "partitions": moves, "problem": problem,
-	})
-}
-
-func byPair(counts map[[2]string]int) []pair {
-	pairs := []pair{}
-	for p, n := range counts {
-		pairs = append(pairs, pair{p[0], p[1], n})
-	}
-	slices.SortFunc(pairs, func(x, y pair) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
-	return pairs
 }
 
 // moves lists those under way, then those that have ended, the newest first.
