@@ -52,7 +52,7 @@ func (a *api) setPace(c *gin.Context) {
 	dec := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, maxPaceBody))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&body)
-	if err == nil && dec.Decode(&struct{}{}) != io.EOF {
+	if err == nil && !errors.Is(dec.Decode(&struct{}{}), io.EOF) {
 		err = errors.New("more than one value")
 	}
 	pace := body.pace()
