@@ -29,6 +29,7 @@ type Registry interface {
 	Maps
 	Cells
 	Journal
+	Orders
 	Elector
 }
 

@@ -31,6 +31,7 @@ type Store struct {
 	ended     []registry.Move // by epoch
 	rebalance registry.Rebalance
 	requests  uint64
+	orders    orderBook
 	instances map[string]registry.Instance
 
 	lock      string // of the present leader; "": nobody leads

@@ -25,6 +25,7 @@ func Run(t *testing.T, store func(t *testing.T) Factory) {
 		{"journal", journalTests},
 		{"flip", flipTests},
 		{"rebalance", rebalanceTests},
+		{"orders", orderTests},
 		{"instances", instanceTests},
 	} {
 		t.Run(part.name, func(t *testing.T) {
