@@ -28,6 +28,8 @@ type term struct {
 	m         *placement.Map // nil while there is none
 	cells     []registry.Cell
 	requests  uint64
+	orders    registry.OrderBook  // what operators ask, as last read
+	held      int                 // moves that the last plan left out, because operators want it so
 	instances []registry.Instance // as registered; nil until the first list
 	refused   []string            // instances that do not belong here, and why
 	book      addressBook
@@ -163,6 +165,9 @@ func (t *term) decide(ctx context.Context) error {
 	if err := t.repair(ctx); err != nil {
 		return err
 	}
+	if err := t.obey(ctx); err != nil {
+		return err
+	}
 	t.plan()
 	t.begin(ctx)
 	return nil
@@ -176,6 +181,9 @@ func (t *term) poll(ctx context.Context) error {
 		if err := t.load(ctx); err != nil {
 			return err
 		}
+	}
+	if err := t.readOrders(ctx); err != nil {
+		return err
 	}
 	cells, err := t.cfg.Registry.Cells(ctx)
 	if err != nil {

@@ -91,23 +91,3 @@ func (h *Hold) Keeps(p placement.Partition) bool {
 
 // KeepsAll says whether every partition stays where it is.
 func (h *Hold) KeepsAll() bool { return h != nil && h.Everything }
-
-// Released returns the book without what keeps the planner from its work: hold and reverse.
-func (b OrderBook) Released() OrderBook {
-	b.Hold, b.Reverse = nil, nil
-	return b
-}
-
-// Left lists the moves that are left to be made, given the map as it will be when every open move has ended.
-// Partitions that belong to neither of the two cells by now are left alone.
-func (r *Reverse) Left(m *placement.Map) []placement.Move {
-	var moves []placement.Move
-	for _, leg := range r.Legs {
-		for _, p := range leg.Partitions {
-			if owner, _ := m.Owner(p); owner == leg.From {
-				moves = append(moves, placement.Move{Partition: p, From: leg.From, To: leg.To})
-			}
-		}
-	}
-	return moves
-}
