@@ -14,7 +14,7 @@ type Orders interface {
 	// Orders returns the book; the zero value if nothing is asked for.
 	Orders(ctx context.Context) (OrderBook, error)
 	// ChangeOrders stores what change makes of the book, again from the start if somebody else was faster, and
-	// returns it. An error of change is returned as it is, and nothing is stored.
+	// returns it. An error of change is returned, and nothing is stored. change only computes: it must not call the registry.
 	ChangeOrders(ctx context.Context, change func(OrderBook) (OrderBook, error)) (OrderBook, error)
 	// PutOrders is the leader's: it stores the book if the registry's still has b.Version, and returns it with its new
 	// one. ErrConflict, ErrNotLeader.
