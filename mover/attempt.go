@@ -39,6 +39,9 @@ func (a *attempt) run(ctx context.Context) error {
 	for {
 		step := Next(a.mv, a.source, a.target)
 		a.past = handedOver(sourceRoleOf(a.mv, a.source), targetRoleOf(a.mv, a.source, a.target))
+		if a.heed(); a.mustTurnBack() {
+			step = Step{Do: ActUndo, Why: a.giveUp}
+		}
 		switch step.Do {
 		case ActNone:
 			return nil
@@ -81,7 +84,7 @@ func (a *attempt) enter(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.mustTurnBack() {
+	if a.heed(); a.mustTurnBack() {
 		return a.take(ctx, Step{Do: ActUndo, Why: a.giveUp})
 	}
 	if a.report {

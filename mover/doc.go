@@ -104,6 +104,16 @@
 //
 // A cell that has seen a higher leader's token ends the term at once ([Mover.Run] campaigns again).
 //
+// # What operators ask
+//
+// The registry keeps what operators ask of whoever leads (orders.go). A pause keeps moves from beginning; those that
+// have begun go on to their end, so that no partition is left half-way. A cancel is a wish (cancel.go) that the
+// worker hears before each step that Next has named, and while it copies; it then says undo, if the rows show
+// that the move is before the point of no return, and goes on if not. What was cancelled or reversed is held: the planner's moves of
+// it are left out until the cells' records change or an operator asks for a rebalance. A reversal takes the
+// planner's place until every partition is back. The leader takes out of the book what is over; whatever stands in
+// it may be obeyed again, by the next leader too.
+//
 // # The loop
 //
 // One goroutine owns all that a leader knows (term.go); moves run in workers that report back to it. It watches
@@ -112,7 +122,8 @@
 //	no map ----------------> first map: once enough cells have settled, and no cell's rows know of an owner
 //	cell not yet read -----> reconcile: its rows correct journal and map, never the other way round
 //	members changed -------> plan: the least moves, with what is in progress counted where it goes
-//	a worker is free ------> the next move: begun ones first
+//	orders changed --------> wishes to the moves; plan again
+//	a worker is free ------> the next move: begun ones first; while it is paused, no other
 //
 // A join counts once the cell has been healthy for the settle time without interruption (members.go). A cell that
 // owns partitions stays a member however silent it is.

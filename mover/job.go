@@ -47,6 +47,7 @@ type job struct {
 	halted   bool
 	alarm    bool // the sides differ past the point of no return
 	report   bool // the journal should say what is in mv.Error
+	wish     *wish
 
 	fencings  int       // how often customers have waited for it
 	closedAt  time.Time // when its gates began to close

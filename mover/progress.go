@@ -124,7 +124,7 @@ func (t *term) count(problem string) {
 		p.rec.Problem = problem
 		return
 	}
-	if len(t.voters.settling) > 0 {
+	if len(t.voters.settling) > 0 && !t.orders.Hold.KeepsAll() {
 		p.start("join")
 	}
 	if who, ok := t.queue.asker(); ok {

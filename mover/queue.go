@@ -41,7 +41,7 @@ func newQueue() *queue {
 
 // adopt takes in a move that the journal has open.
 func (q *queue) adopt(mv registry.Move) {
-	q.jobs[mv.Partition] = &entry{job: job{mv: mv, opened: true}}
+	q.jobs[mv.Partition] = &entry{job: job{mv: mv, opened: true, wish: newWish()}}
 }
 
 // running counts the jobs that workers have, in all, by source and by target.
@@ -92,7 +92,7 @@ func (q *queue) next(cfg Config, now time.Time, mayBegin func(placement.Move) bo
 			continue
 		}
 		q.planned = append(q.planned[:i:i], q.planned[i+1:]...)
-		e := &entry{job: job{mv: registry.Move{Partition: mv.Partition, From: mv.From, To: mv.To}}}
+		e := &entry{job: job{mv: registry.Move{Partition: mv.Partition, From: mv.From, To: mv.To}, wish: newWish()}}
 		q.jobs[mv.Partition] = e
 		return e
 	}
@@ -132,6 +132,12 @@ func (q *queue) ended(mv registry.Move, cfg Config, now time.Time) {
 	}
 	q.rests[mv.Partition] = again(q.rests[mv.Partition], 0)
 	q.pairs[pair] = again(q.pairs[pair], 2) // one partition's trouble is not the pair's
+}
+
+// spare lets what rests after a move rest no more.
+func (q *queue) spare(mv registry.Move) {
+	delete(q.rests, mv.Partition)
+	delete(q.pairs, [2]string{mv.From, mv.To})
 }
 
 // asker is who asked for what has begun; false if nothing has.

@@ -54,7 +54,7 @@ func (t *term) plan() {
 	if slices.Equal(t.plannedFor, t.voters.members) && !t.asked && !t.replan {
 		return
 	}
-	plan, err := placement.MakePlan(base, t.voters.members)
+	plan, err := t.proposal(base)
 	if err != nil {
 		t.queue.planned = nil
 		t.problems.add(err.Error())
@@ -76,6 +76,9 @@ func (t *term) plan() {
 // why says who or what asked for the plan that is being made. One that only goes on with what was begun keeps the
 // word that was given then, the last leader's included.
 func (t *term) why() string {
+	if t.orders.Reverse != nil {
+		return reverseAsker
+	}
 	if t.asked {
 		return "request"
 	}
@@ -116,9 +119,12 @@ func (t *term) begin(ctx context.Context) {
 	}
 }
 
-// mayBegin: the map still says what the plan was made from, both cells are known and well, the source's writes do
-// not suffer, and no row names another move.
+// mayBegin: nobody has paused, the map still says what the plan was made from, both cells are known and well, the source's
+// writes do not suffer, and no row names another move.
 func (t *term) mayBegin(mv placement.Move) bool {
+	if t.orders.Pause != nil {
+		return false
+	}
 	if owner, _ := t.m.Owner(mv.Partition); owner != mv.From {
 		t.replan = true
 		return false
@@ -159,7 +165,9 @@ func (t *term) settle(ctx context.Context, r moveResult) error {
 	}
 	now := time.Now()
 	if r.err == nil {
-		t.queue.ended(e.mv, t.cfg, now)
+		if t.queue.ended(e.mv, t.cfg, now); e.wish.heard() {
+			t.queue.spare(e.mv) // it was not its partition's fault, nor its cells'
+		}
 		t.ended(e.mv)
 		t.replan = t.replan || e.mv.State == registry.MoveUndone || t.queue.idle()
 		return nil

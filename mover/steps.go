@@ -59,8 +59,10 @@ func (a *attempt) importRows(ctx context.Context) error {
 	return err
 }
 
-// Step 4. The longest of all, and nobody waits for it but this move. Whole partitions were compared in it.
+// Step 4. The longest of all, and nobody waits for it but this move; an operator's wish breaks it off. Whole partitions were compared in it.
 func (a *attempt) copyRows(ctx context.Context) error {
+	ctx, done := a.wish.until(ctx)
+	defer done()
 	reply, err := a.atTarget(ctx, protocol.VerbCopy, protocol.Command{Attempt: a.target.Attempt})
 	if err != nil {
 		return err

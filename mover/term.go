@@ -30,6 +30,8 @@ type term struct {
 	cells     []registry.Cell
 	requests  uint64
 	pace      registry.Pace       // of the last poll
+	orders    registry.OrderBook  // what operators ask, as last read
+	held      int                 // moves that the last plan left out, because operators want it so
 	instances []registry.Instance // as registered; nil until the first list
 	refused   []string            // instances that do not belong here, and why
 	book      addressBook
@@ -173,6 +175,9 @@ func (t *term) decide(ctx context.Context) error {
 	if err := t.repair(ctx); err != nil {
 		return err
 	}
+	if err := t.obey(ctx); err != nil {
+		return err
+	}
 	t.plan()
 	t.begin(ctx)
 	return nil
@@ -186,6 +191,9 @@ func (t *term) poll(ctx context.Context) error {
 		if err := t.load(ctx); err != nil {
 			return err
 		}
+	}
+	if err := t.readOrders(ctx); err != nil {
+		return err
 	}
 	cells, err := t.cfg.Registry.Cells(ctx)
 	if err != nil {

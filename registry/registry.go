@@ -30,6 +30,7 @@ type Registry interface {
 	Cells
 	Journal
 	Tuning
+	Orders
 	Elector
 }
 

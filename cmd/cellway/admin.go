@@ -30,6 +30,8 @@ type adminClient struct {
 	token string
 	say   io.Writer // where waiting is told
 	http  *http.Client
+
+	operator string // who gives orders; "": the router says where they come from
 }
 
 type adminFlags struct {
@@ -109,6 +111,9 @@ func (c *adminClient) try(ctx context.Context, method, path string, body []byte,
 	}
 	if method != http.MethodGet {
 		req.Header.Set(protocol.HeaderAdmin, "1")
+		if c.operator != "" {
+			req.Header.Set(protocol.HeaderOperator, c.operator)
+		}
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -169,12 +174,18 @@ type (
 		Version string `json:"version"`
 	}
 	rebalanceReply struct {
-		Running       bool     `json:"running"`
-		Done          int      `json:"done"`
-		Total         int      `json:"total"`
-		RowsPerSecond float64  `json:"rows_per_second"`
-		ETASeconds    *float64 `json:"eta_seconds"`
-		Problem       string   `json:"problem"`
+		Running       bool      `json:"running"`
+		Done          int       `json:"done"`
+		Total         int       `json:"total"`
+		RowsPerSecond float64   `json:"rows_per_second"`
+		ETASeconds    *float64  `json:"eta_seconds"`
+		Problem       string    `json:"problem"`
+		Paused        *wordInfo `json:"paused,omitempty"`
+		Held          *wordInfo `json:"held,omitempty"`
+	}
+	wordInfo struct {
+		Who   string    `json:"who"`
+		Since time.Time `json:"since"`
 	}
 	locateReply struct {
 		CustomerID string  `json:"customer_id"`

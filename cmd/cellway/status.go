@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -80,6 +81,12 @@ func writeStatus(w io.Writer, s systemStatus) {
 		fmt.Fprintf(w, "rebalance: running, %d of %d moves done\n", s.Rebalance.Done, s.Rebalance.Total)
 	default:
 		fmt.Fprintln(w, "rebalance: none running")
+	}
+	if by := s.Rebalance.Paused; by != nil {
+		fmt.Fprintf(w, "paused: no move begins, since %s, by %s (resume ends it)\n", by.Since.Format(time.RFC3339), by.Who)
+	}
+	if by := s.Rebalance.Held; by != nil {
+		fmt.Fprintf(w, "held: what was cancelled or reversed stays where it is, since %s, by %s (rebalance ends it)\n", by.Since.Format(time.RFC3339), by.Who)
 	}
 	writeCells(w, s.Cells)
 }

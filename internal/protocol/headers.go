@@ -21,6 +21,8 @@ const (
 	HeaderKey = "Cellway-Key"
 	// HeaderAdmin: 1 is required on every POST and DELETE of the admin API (a browser's form cannot send it).
 	HeaderAdmin = "Cellway-Admin"
+	// HeaderOperator is who gives an order to the admin API, in their own words.
+	HeaderOperator = "Cellway-Operator"
 	// HeaderRequestID identifies a request in logs and errors.
 	HeaderRequestID = "X-Request-Id"
 )

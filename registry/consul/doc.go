@@ -31,6 +31,7 @@
 //	<prefix>/rebalance                        JSON   progress
 //	<prefix>/requests/rebalance               JSON   the last request; its index is the number of requests
 //	<prefix>/pace                             JSON   how fast operators want moves to go
+//	<prefix>/orders                           JSON   what operators ask of the leader; no key while that is nothing
 //	<prefix>/leader                           text   the lock: the name of who holds it, or held it last
 //
 // Whatever takes a term is one Consul transaction that begins with the check that the term's session still holds the

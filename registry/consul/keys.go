@@ -17,6 +17,7 @@ func (k keys) leader() string     { return k.prefix + "/leader" }
 func (k keys) rebalance() string  { return k.prefix + "/rebalance" }
 func (k keys) requests() string   { return k.prefix + "/requests/rebalance" }
 func (k keys) pace() string       { return k.prefix + "/pace" }
+func (k keys) orders() string     { return k.prefix + "/orders" }
 func (k keys) cells() string      { return k.prefix + "/cells/" }
 func (k keys) openMoves() string  { return k.prefix + "/moves/open/" }
 func (k keys) endedMoves() string { return k.prefix + "/moves/ended/" }

@@ -32,6 +32,7 @@ type Store struct {
 	rebalance registry.Rebalance
 	requests  uint64
 	pace      registry.Pace
+	orders    orderBook
 	instances map[string]registry.Instance
 
 	lock      string // of the present leader; "": nobody leads

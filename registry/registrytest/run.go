@@ -26,6 +26,7 @@ func Run(t *testing.T, store func(t *testing.T) Factory) {
 		{"flip", flipTests},
 		{"rebalance", rebalanceTests},
 		{"tuning", tuningTests},
+		{"orders", orderTests},
 		{"instances", instanceTests},
 	} {
 		t.Run(part.name, func(t *testing.T) {

@@ -15,13 +15,17 @@ import (
 
 // Codes of the admin API's errors.
 const (
-	codeNoRegistry = "registry_unavailable"
-	codeNoMap      = "no_map"
-	codeNoCell     = "no_such_cell"
-	codeRefused    = "admin_refused"
-	codeConflict   = "conflict"
-	codeLastCell   = "last_cell"
-	codeInvalid    = "invalid_request"
+	codeNoRegistry  = "registry_unavailable"
+	codeNoMap       = "no_map"
+	codeNoCell      = "no_such_cell"
+	codeRefused     = "admin_refused"
+	codeConflict    = "conflict"
+	codeLastCell    = "last_cell"
+	codeInvalid     = "invalid_request"
+	codeNoMove      = "no_such_move"
+	codeNoRebalance = "no_such_rebalance"
+	codeEnded       = "move_ended"
+	codeTooLate     = "past_point_of_no_return"
 )
 
 const retryAfter = 1 // seconds
@@ -46,14 +50,20 @@ func New(cfg Config) http.Handler {
 	g.GET("/admin/cells", a.cells)
 	g.GET("/admin/plan", a.plan)
 	g.GET("/admin/moves", a.moves)
+	g.GET("/admin/moves/:move", a.move)
 	g.GET("/admin/rebalance", a.rebalance)
 	g.GET("/admin/pace", a.showPace)
 	orders := g.Group("/", a.guard)
 	orders.POST("/admin/cells/:cell/drain", a.drain)
 	orders.POST("/admin/cells/:cell/undrain", a.undrain)
 	orders.DELETE("/admin/cells/:cell", a.remove)
+	orders.POST("/admin/pause", a.pause)
+	orders.POST("/admin/resume", a.resume)
+	orders.POST("/admin/moves/:move/cancel", a.cancelMove)
 	orders.POST("/admin/rebalance", a.requestRebalance)
 	orders.PUT("/admin/pace", a.setPace)
+	orders.POST("/admin/rebalance/cancel", a.cancelRebalance)
+	orders.POST("/admin/rebalance/reverse", a.reverseRebalance)
 	return g
 }
 
@@ -65,7 +75,10 @@ func (a *api) patiently(c *gin.Context) (context.Context, context.CancelFunc) {
 // fail answers with what became of the registry's word.
 func (a *api) fail(c *gin.Context, err error) {
 	p := edge.Problem{Status: http.StatusInternalServerError, Error: "Internal error", Code: edge.CodeInternal}
+	var no refusal
 	switch {
+	case errors.As(err, &no):
+		p = no.problem
 	case errors.Is(err, registry.ErrNotFound):
 		p = edge.Problem{Status: http.StatusNotFound, Error: "No such cell", Code: codeNoCell}
 	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -217,6 +217,12 @@ func TestAPI_everything_else_is_503_without_the_registry(t *testing.T) {
 		{"POST", "/admin/cells/cell-a/undrain"},
 		{"DELETE", "/admin/cells/cell-a"},
 		{"POST", "/admin/rebalance"},
+		{"GET", "/admin/moves/one"},
+		{"POST", "/admin/moves/one/cancel"},
+		{"POST", "/admin/pause"},
+		{"POST", "/admin/resume"},
+		{"POST", "/admin/rebalance/cancel"},
+		{"POST", "/admin/rebalance/reverse"},
 	} {
 		code, body, w := s.do(c[0], c[1], "Cellway-Admin", "1")
 		if code != 503 || body["code"] != "registry_unavailable" || body["details"] == "" || w.Header().Get("Retry-After") == "" {

@@ -56,7 +56,7 @@ func (w world) mayRemove(name string) error {
 
 func (a *api) drain(c *gin.Context) {
 	a.order(c, "drain", world.mayDrain, func(ctx context.Context, cell string) error {
-		return a.cfg.Registry.SetDraining(ctx, cell, true)
+		return errors.Join(a.cfg.Registry.SetDraining(ctx, cell, true), a.release(ctx))
 	})
 }
 
@@ -68,20 +68,13 @@ func (a *api) undrain(c *gin.Context) {
 		return nil
 	}
 	a.order(c, "undrain", anytime, func(ctx context.Context, cell string) error {
-		return a.cfg.Registry.SetDraining(ctx, cell, false)
+		return errors.Join(a.cfg.Registry.SetDraining(ctx, cell, false), a.release(ctx))
 	})
 }
 
 func (a *api) remove(c *gin.Context) {
 	a.order(c, "remove", world.mayRemove, func(ctx context.Context, cell string) error {
 		return a.cfg.Registry.RemoveCell(ctx, cell)
-	})
-}
-
-func (a *api) requestRebalance(c *gin.Context) {
-	anytime := func(world, string) error { return nil }
-	a.order(c, "rebalance", anytime, func(ctx context.Context, _ string) error {
-		return a.cfg.Registry.RequestRebalance(ctx, "admin API, "+client(c))
 	})
 }
 
@@ -99,6 +92,16 @@ func (a *api) order(c *gin.Context, verb string, may func(world, string) error, 
 }
 
 func (a *api) take(ctx context.Context, cell string, may func(world, string) error, ask func(context.Context, string) error) (world, error) {
+	return a.inTurn(ctx, func(ctx context.Context, w world) error {
+		if err := may(w, cell); err != nil {
+			return err
+		}
+		return ask(ctx, cell)
+	})
+}
+
+// inTurn looks and then acts, while no other order does.
+func (a *api) inTurn(ctx context.Context, act func(context.Context, world) error) (world, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*a.cfg.Patience)
 	defer cancel()
 	select {
@@ -111,10 +114,7 @@ func (a *api) take(ctx context.Context, cell string, may func(world, string) err
 	if err != nil {
 		return w, err
 	}
-	if err := may(w, cell); err != nil {
-		return w, err
-	}
-	return w, ask(ctx, cell)
+	return w, act(ctx, w)
 }
 
 func client(c *gin.Context) string {

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"slices"
 	"time"
 
+	"github.com/cellway/cellway/placement"
 	"github.com/cellway/cellway/registry"
 )
 
@@ -16,14 +18,17 @@ type progress struct {
 	Rows          int64    `json:"rows"`
 	AskedBy       string   `json:"asked_by"`
 	Problem       string   `json:"problem"`
+
+	Paused *registry.Word `json:"paused"` // who wants no move to begin; null: nobody
+	Held   *registry.Word `json:"held"`   // who wants partitions to stay where they are; null: nobody
 }
 
 // progress says how far the rebalance is at the given time.
 func (w world) progress(now time.Time) progress {
 	plan, err := w.plan()
 	r := w.rebalance
-	ahead := len(w.open) + len(plan.Moves)
-	p := progress{Running: r.Running || ahead > 0, Done: r.Done, Total: r.Total, Rows: r.Rows, AskedBy: r.AskedBy, Problem: r.Problem}
+	ahead := len(w.open) + len(w.allowed(plan.Moves))
+	p := progress{Running: r.Running || ahead > 0, Paused: w.orders.Pause, Held: w.held(), Done: r.Done, Total: r.Total, Rows: r.Rows, AskedBy: r.AskedBy, Problem: r.Problem}
 	if w.m == nil && len(w.members()) > 0 {
 		p.Running = true // the first map is coming
 	}
@@ -43,6 +48,26 @@ func (w world) progress(now time.Time) progress {
 		p.Problem = "no mover leads"
 	}
 	return p
+}
+
+// held is who wants partitions to stay where they are; nil once that is over.
+func (w world) held() *registry.Word {
+	if h := w.orders.Hold; h != nil && !h.Over(w.cells) {
+		return &h.Word
+	}
+	return nil
+}
+
+// allowed are the moves that will be made of those that the planner proposes: what is held is not, and a reversal comes
+// before everything.
+func (w world) allowed(moves []placement.Move) []placement.Move {
+	switch {
+	case w.held() == nil:
+		return moves
+	case w.orders.Reverse != nil:
+		return w.orders.Reverse.Left(w.target())
+	}
+	return slices.DeleteFunc(slices.Clone(moves), func(mv placement.Move) bool { return w.orders.Hold.Keeps(mv.Partition) })
 }
 
 func (p *progress) rates(r registry.Rebalance, now time.Time) {

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -15,11 +14,7 @@ import (
 	"github.com/cellway/cellway/router/route"
 )
 
-const (
-	defaultMoves = 100
-	maxMoves     = 10000
-	locatePrefix = "/admin/locate/"
-)
+const locatePrefix = "/admin/locate/"
 
 func (a *api) cells(c *gin.Context) {
 	w, err := a.look(c.Request.Context())
@@ -91,34 +86,6 @@ func active(members []placement.Member) []string {
 		}
 	}
 	return names
-}
-
-// moves lists those under way, then those that have ended, the newest first.
-func (a *api) moves(c *gin.Context) {
-	limit, err := strconv.Atoi(c.DefaultQuery("limit", strconv.Itoa(defaultMoves)))
-	if err != nil || limit < 1 || limit > maxMoves {
-		edge.Refuse(c, edge.Problem{
-			Status: http.StatusBadRequest, Error: "Invalid limit", Details: "a number from 1 to " + strconv.Itoa(maxMoves), Code: codeInvalid, Field: "limit",
-		})
-		return
-	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.cfg.Patience)
-	defer cancel()
-	open, err := a.cfg.Registry.OpenMoves(ctx)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	moves := append([]registry.Move{}, open...)
-	if room := limit - len(moves); room > 0 {
-		ended, err := a.cfg.Registry.History(ctx, room)
-		if err != nil {
-			a.fail(c, err)
-			return
-		}
-		moves = append(moves, ended...)
-	}
-	edge.WriteJSON(c, http.StatusOK, gin.H{"moves": moves[:min(limit, len(moves))]})
 }
 
 func (a *api) rebalance(c *gin.Context) {

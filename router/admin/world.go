@@ -19,6 +19,7 @@ type world struct {
 	instances []registry.Instance
 	open      []registry.Move
 	rebalance registry.Rebalance
+	orders    registry.OrderBook
 	leader    string
 }
 
@@ -39,7 +40,12 @@ func (a *api) look(ctx context.Context) (world, error) {
 		w.cluster = c.ID
 		return unlessAbsent(err)
 	})
-	g.Go(func() (err error) { w.cells, err = reg.Cells(gctx); return err })
+	g.Go(func() (err error) { // a hold is over when the cells differ from what they were before it
+		if w.orders, err = reg.Orders(gctx); err == nil {
+			w.cells, err = reg.Cells(gctx)
+		}
+		return err
+	})
 	g.Go(func() (err error) { w.instances, err = reg.Instances(gctx); return err })
 	if err := g.Wait(); err != nil {
 		return w, fmt.Errorf("look at the registry: %w", err)

@@ -1,4 +1,5 @@
-# A mover alone writes map, journal and progress, and holds the lock. What cells and operators say it only reads.
+# A mover alone writes map, journal and progress, and holds the lock. What cells and operators say it only reads, but for the
+# orders: it takes out those that are over.
 key_prefix "@prefix@/" {
   policy = "read"
 }
@@ -12,6 +13,9 @@ key_prefix "@prefix@/moves/" {
   policy = "write"
 }
 key "@prefix@/rebalance" {
+  policy = "write"
+}
+key "@prefix@/orders" {
   policy = "write"
 }
 key "@prefix@/leader" {

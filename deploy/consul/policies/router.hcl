@@ -1,8 +1,11 @@
-# A router reads all of the cluster's keys, and keeps what operators ask of it: drains and removals, requests, and the pace.
+# A router reads all of the cluster's keys, and keeps what operators ask of it: drains and removals, requests, orders, and the pace.
 key_prefix "@prefix@/" {
   policy = "read"
 }
 key_prefix "@prefix@/cells/" {
+  policy = "write"
+}
+key "@prefix@/orders" {
   policy = "write"
 }
 key "@prefix@/requests/rebalance" {
