@@ -81,8 +81,8 @@ func (c *Cell) cluster(ctx context.Context, id ledger.Identity, known bool) (reg
 	if err == nil || !known || refusal(err) || ctx.Err() != nil {
 		return out, err
 	}
-	// What is in the database is enough to serve. A registry that has lost its cluster gets it back from nobody
-	// by itself: the mover makes no map where a schema knows one.
+	// What is in the database is enough to serve. A registry that has lost its cluster gets it back from the mover,
+	// as the registered instances tell it: one cell's schema could be an old copy.
 	c.cfg.Logger.WarnContext(ctx, "serving without the registry's word", "cluster", id.ClusterID, "error", err)
 	return registry.Cluster{ID: id.ClusterID, Partitions: id.Partitions, Hash: id.Hash}, nil
 }

@@ -1,4 +1,5 @@
-# A mover alone writes map, journal and progress, and holds the lock. What cells and operators say it only reads.
+# A mover alone writes map, journal and progress, and holds the lock. What operators say it only reads. The cluster and
+# its cells it writes back where Consul has lost them, from what the cells' databases say.
 key_prefix "@prefix@/" {
   policy = "read"
 }
@@ -15,6 +16,15 @@ key "@prefix@/rebalance" {
   policy = "write"
 }
 key "@prefix@/leader" {
+  policy = "write"
+}
+key "@prefix@/token" {
+  policy = "write"
+}
+key "@prefix@/cluster" {
+  policy = "write"
+}
+key_prefix "@prefix@/cells/" {
   policy = "write"
 }
 session_prefix "" {
