@@ -26,7 +26,7 @@ const (
 	identityTimeout = 5 * time.Second
 )
 
-// errLostCluster: wait for a person; see createCluster.
+// errLostCluster: wait until the mover has written it back; see createCluster.
 var errLostCluster = errors.New("the registry has lost its cluster: instances of one are registered, and a second one must not be made")
 
 // open finds out who the cell is, brings its schema up to date and opens it. It waits for the database, and, where

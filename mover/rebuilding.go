@@ -153,6 +153,5 @@ func (t *term) catchUp(ctx context.Context, token uint64) error {
 	}
 	t.log.Warn("cells have obeyed leaders with higher tokens: this leader's is raised", slog.Uint64("from", t.leader.Token), slog.Uint64("to", raised.Token))
 	t.leader = raised
-	t.log = t.cfg.Logger.With(slog.Uint64("term", raised.Token))
 	return nil
 }

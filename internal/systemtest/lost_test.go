@@ -49,6 +49,21 @@ func TestLostRegistry(t *testing.T) {
 		t.Logf("join: %s", stats)
 		f.mustCheck(t)
 	})
+
+	t.Run("with everything stopped", func(t *testing.T) {
+		before := f.owners(t)
+		f.stop(t)
+		f.must(t, os.RemoveAll(filepath.Join(f.sys.Dir, "consul", "data")))
+		f.must(t, os.Remove(filepath.Join(f.sys.Dir, "router.view"))) // and the router knows nothing either
+		f.start(t)
+		if after := f.owners(t); !maps.Equal(after, before) {
+			t.Errorf("owners are %v, before the loss %v", after, before)
+		}
+		stop := f.load(t)
+		f.waitForOperations(t, 200)
+		f.mustBeSpotless(t, stop())
+		f.mustCheck(t)
+	})
 }
 
 // mapState is what the router says of its map.
