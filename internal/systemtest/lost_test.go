@@ -14,15 +14,15 @@ import (
 // TestLostRegistry takes all of Consul's data away while cells and clients run: nobody notices, and everything is
 // written back from the cells' databases.
 func TestLostRegistry(t *testing.T) {
-	t.Setenv("CELLWAY_PARTITIONS", "256") // a join of 64 moves
+	t.Setenv("CELLWAY_PARTITIONS", "128") // a join of 32 moves
 	f := start(t)
-	f.fill(1000)
+	f.fill(600)
 
 	t.Run("at rest", func(t *testing.T) {
 		before := f.owners(t)
 		stop := f.load(t)
 		f.loseRegistry(t)
-		f.waitForOperations(t, 500)
+		f.waitForOperations(t, 300)
 		f.mustBeSpotless(t, stop())
 		if after := f.owners(t); !maps.Equal(after, before) {
 			t.Errorf("owners are %v, before the loss %v", after, before)
@@ -41,7 +41,7 @@ func TestLostRegistry(t *testing.T) {
 		}()
 		f.waitForMoves(t, 5)
 		f.loseRegistry(t)
-		f.waitForQuiet(t, map[string]int{"cell-a": 64, "cell-b": 64, "cell-c": 64, "cell-d": 64})
+		f.waitForQuiet(t, map[string]int{"cell-a": 32, "cell-b": 32, "cell-c": 32, "cell-d": 32})
 		cancel()
 		<-told
 		stats := stop()

@@ -17,9 +17,9 @@ import (
 // TestRestored restores a cell from a backup that is older than moves which have left the cell: it is not let in until
 // somebody has compared it with the others, and then it has what is still its own.
 func TestRestored(t *testing.T) {
-	t.Setenv("CELLWAY_PARTITIONS", "256") // a join of 64 moves
+	t.Setenv("CELLWAY_PARTITIONS", "128") // a join of 32 moves
 	f := start(t)
-	f.fill(1000)
+	f.fill(600)
 	file := filepath.Join(f.sys.Dir, "cell_a.dump")
 	f.postgres(t, "pg_dump", "--schema=cell_a", "--format=custom", "--file="+file)
 	before := f.owners(t)["cell-a"]
