@@ -17,6 +17,10 @@ import (
 // cells from the registered instances, the map from the rows, open moves from the rows that name them (see repair).
 // What only the registry had is gone: drains that were asked for, pins, the history.
 
+// tokenLeap is how far the token of who rebuilds is at least above those in rows: leaders that never commanded anything
+// have left theirs in none, and in the new registry's count one of them may come again.
+const tokenLeap = 1 << 10
+
 // readCluster reads the cluster's identity, or writes it back where the registry has lost it.
 func (t *term) readCluster(ctx context.Context) (registry.Cluster, error) {
 	c, err := t.cfg.Registry.Cluster(ctx)
@@ -118,7 +122,7 @@ func (t *term) createRebuilt(ctx context.Context, r rebuilt) error {
 	if err != nil {
 		return fmt.Errorf("rebuild map: %w", err)
 	}
-	if err := t.catchUp(ctx, r.token+1); err != nil { // in the new registry's count a token of the old one may come again
+	if err := t.catchUp(ctx, r.token+tokenLeap); err != nil {
 		return err
 	}
 	if err := t.hook(ctx, BeforeCreateMap); err != nil {
