@@ -26,7 +26,7 @@ const (
 	identityTimeout = 5 * time.Second
 )
 
-// errLostCluster: wait for a person; see createCluster.
+// errLostCluster: wait until the mover has written it back; see createCluster.
 var errLostCluster = errors.New("the registry has lost its cluster: instances of one are registered, and a second one must not be made")
 
 // open finds out who the cell is, brings its schema up to date and opens it. It waits for the database, and, where
@@ -81,8 +81,8 @@ func (c *Cell) cluster(ctx context.Context, id ledger.Identity, known bool) (reg
 	if err == nil || !known || refusal(err) || ctx.Err() != nil {
 		return out, err
 	}
-	// What is in the database is enough to serve. A registry that has lost its cluster gets it back from nobody
-	// by itself: the mover makes no map where a schema knows one.
+	// What is in the database is enough to serve. A registry that has lost its cluster gets it back from the mover,
+	// as the registered instances tell it: one cell's schema could be an old copy.
 	c.cfg.Logger.WarnContext(ctx, "serving without the registry's word", "cluster", id.ClusterID, "error", err)
 	return registry.Cluster{ID: id.ClusterID, Partitions: id.Partitions, Hash: id.Hash}, nil
 }

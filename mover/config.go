@@ -23,6 +23,7 @@ type Config struct {
 
 	InitialCells int           // cells that must have settled before the first map is made; default 3
 	Settle       time.Duration // how long a cell must be healthy without interruption before it counts; default 3 s
+	RebuildWait  time.Duration // how long the rebuilding of a lost map waits for cells that may own something; default 30 s
 	Poll         time.Duration // how often the registry is asked what operators want; default 500 ms
 
 	Parallel  int // moves carried out at once; default 4
@@ -57,6 +58,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.InitialCells = orInt(c.InitialCells, 3)
 	c.Settle = orDuration(c.Settle, 3*time.Second)
+	c.RebuildWait = orDuration(c.RebuildWait, 30*time.Second)
 	c.Poll = orDuration(c.Poll, 500*time.Millisecond)
 	c.Parallel = orInt(c.Parallel, 4)
 	c.PerSource = orInt(c.PerSource, 3)
@@ -100,6 +102,7 @@ func (c Config) Validate() error {
 	}{
 		{"InitialCells", int64(c.InitialCells)},
 		{"Settle", int64(c.Settle)},
+		{"RebuildWait", int64(c.RebuildWait)},
 		{"Poll", int64(c.Poll)},
 		{"Parallel", int64(c.Parallel)},
 		{"PerSource", int64(c.PerSource)},

@@ -94,6 +94,9 @@
 // moves only (those that have begun with it keep their partitions where they are until it is back). Before the point of no return a move that keeps failing is undone, with the reason in its Error; the
 // partition, and its pair of cells, then rest for a growing while. After it, it is tried for ever.
 //
+// A cell that has seen a higher leader's token ends the term at once ([Mover.Run] campaigns again). Where it is the
+// registry that counts from lower than before, because its data was lost, the token is raised above what rows have seen.
+//
 // # The pace
 //
 // How many moves run at once is the configuration's, and the registry's where an operator has set it (pace.go): it is
@@ -101,8 +104,6 @@
 // how long their writes take (throttle.go): above the limit no further move begins from that cell for a pause, which
 // doubles for as long as each measurement after it is above the limit, too. What has begun goes on: to stop halfway
 // would cost the copy, and to go on costs less than to begin.
-//
-// A cell that has seen a higher leader's token ends the term at once ([Mover.Run] campaigns again).
 //
 // # What operators ask
 //
@@ -120,6 +121,7 @@
 // the instances, asks the registry every half second what operators want, and at every change looks again:
 //
 //	no map ----------------> first map: once enough cells have settled, and no cell's rows know of an owner
+//	map lost --------------> rebuild: owners and epochs from all cells' rows; moves that they name, as in reconcile
 //	cell not yet read -----> reconcile: its rows correct journal and map, never the other way round
 //	members changed -------> plan: the least moves, with what is in progress counted where it goes
 //	orders changed --------> wishes to the moves; plan again

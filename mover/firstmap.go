@@ -2,7 +2,6 @@ package mover
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/cellway/cellway/internal/protocol"
@@ -28,7 +27,7 @@ func guard(c registry.Cluster) string {
 }
 
 // readyForFirstMap says what is missing for the first map, "" if nothing: enough settled cells, and the rows of
-// every known cell, none of which has ever seen an epoch. rows has the cells that were read.
+// every known cell. None of these has ever seen an epoch (else the map is rebuilt). rows has the cells that were read.
 func readyForFirstMap(e electorate, initial int, cells []registry.Cell, rows map[string][]protocol.Row) string {
 	settled := 0
 	for _, m := range e.members {
@@ -39,21 +38,13 @@ func readyForFirstMap(e electorate, initial int, cells []registry.Cell, rows map
 	if settled < initial {
 		return fmt.Sprintf("%d of %d cells for the first map have settled", settled, initial)
 	}
-	var owners, unread []string
+	var unread []string
 	for _, c := range cells {
-		read, ok := rows[c.Name]
-		switch {
-		case !ok && !c.Removed:
+		if _, ok := rows[c.Name]; !ok && !c.Removed {
 			unread = append(unread, c.Name)
-		case slices.ContainsFunc(read, func(r protocol.Row) bool { return r.Epoch > 0 || r.HighEpoch > 0 }):
-			owners = append(owners, c.Name)
 		}
 	}
-	switch {
-	case len(owners) > 0:
-		return fmt.Sprintf("the registry has no map, but %s hold partitions: the registry has lost it; "+
-			"restore the registry, a new map would strand their customers", strings.Join(owners, ", "))
-	case len(unread) > 0:
+	if len(unread) > 0 {
 		return fmt.Sprintf("%s have not been asked whether they hold partitions: out of reach", strings.Join(unread, ", "))
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/registry"
 )
 
@@ -15,6 +16,7 @@ type Mover struct {
 	cfg     Config
 	metrics *metrics
 	status  atomic.Pointer[Status]
+	seen    uint64 // the highest leader's token that ended a term; used by one term after the other
 }
 
 // Status is what a mover says of itself.
@@ -78,7 +80,12 @@ func (m *Mover) lead(ctx context.Context, term registry.Term) error {
 		m.metrics.leading.Set(0)
 		m.status.Store(&Status{Token: term.Token})
 	}()
-	err := newTerm(m.cfg, term, m.metrics, func(s Status) { m.status.Store(&s) }).run(ctx)
+	t := newTerm(m.cfg, term, m.metrics, func(s Status) { m.status.Store(&s) })
+	t.seenToken = m.seen
+	err := t.run(ctx)
+	if problem, ok := errors.AsType[*protocol.Problem](err); ok && problem.Row != nil {
+		m.seen = max(m.seen, problem.Row.Token) // the next term begins above it
+	}
 	var hooked hookError
 	switch {
 	case errors.As(err, &hooked):

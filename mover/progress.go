@@ -97,7 +97,7 @@ func (t *term) tellProblems() string {
 		}
 	}
 	if t.unowned > 0 {
-		t.problems.add(fmt.Sprintf("%d partitions have no owner in the map", t.unowned))
+		t.problems.add(fmt.Sprintf("%d partitions have no owner in the map: %s", t.unowned, ranges(ownerless(t.m))))
 	}
 	if len(t.queue.jobs) == 0 && len(t.queue.planned) > 0 && t.lastUndone != "" {
 		t.problems.add("moves rest before they are tried again: " + t.lastUndone)

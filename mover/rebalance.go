@@ -15,8 +15,11 @@ import (
 	"github.com/cellway/cellway/registry"
 )
 
-// firstMap makes the map of a new cluster, once.
+// firstMap makes the map of a new cluster, once; or again, where the registry has lost it.
 func (t *term) firstMap(ctx context.Context) error {
+	if lost, err := t.rebuildMap(ctx); lost || err != nil {
+		return err
+	}
 	t.voters = assemble(nil, t.cells, t.seen, t.cfg.Settle, time.Now())
 	rows := t.rowsRead()
 	if missing := readyForFirstMap(t.voters, t.cfg.InitialCells, t.cells, rows); missing != "" {

@@ -47,8 +47,10 @@ type term struct {
 	asker      string             // who or what asked for it
 	unowned    int                // partitions without an owner, at the last plan
 	replan     bool
-	asked      bool   // a person asked for a look since the last plan
-	lastUndone string // why the last move that was undone was
+	asked      bool      // a person asked for a look since the last plan
+	lastUndone string    // why the last move that was undone was
+	lostSince  time.Time // when it was found that the registry has lost the map
+	seenToken  uint64    // the highest leader's token that a cell has told of
 	progress   progress
 	problems   problems
 
@@ -168,6 +170,9 @@ func (t *term) decide(ctx context.Context) error {
 	for _, why := range t.refused {
 		t.problems.add("ignored: instance " + why)
 	}
+	if err := errors.Join(t.catchUp(ctx, t.seenToken), t.regainCells(ctx)); err != nil {
+		return err
+	}
 	t.askCells(ctx)
 	if t.m == nil {
 		return t.firstMap(ctx)
@@ -218,7 +223,7 @@ func (t *term) poll(ctx context.Context) error {
 // which is not among them is an orphan.
 func (t *term) load(ctx context.Context) error {
 	var err error
-	if t.cluster, err = t.cfg.Registry.Cluster(ctx); err != nil {
+	if t.cluster, err = t.readCluster(ctx); err != nil {
 		return fmt.Errorf("read cluster: %w", err)
 	}
 	if t.m, err = t.cfg.Registry.Map(ctx); err != nil && !errors.Is(err, registry.ErrNotFound) {

@@ -138,6 +138,9 @@ func (t *term) learn(ctx context.Context, r cellResult) error {
 		return t.hook(ctx, AfterAssign)
 	}
 	v.read, v.rows = true, r.rows
+	for _, row := range r.rows {
+		t.seenToken = max(t.seenToken, row.Token)
+	}
 	t.gather(examine(r.cell, r.rows, t.known))
 	return nil
 }

@@ -6,8 +6,8 @@
 // changes, which records are possible) are functions of values in this package, so that they cannot differ.
 //
 // The registry is trusted with nothing that could make two cells accept writes for one customer: the cells'
-// databases have the last word (see package cell). It may lie about health, go silent, restart or go back in
-// time; routing goes on from the last known view.
+// databases have the last word (see package cell). It may lie about health, go silent, restart, go back in time or lose
+// all it holds; routing goes on from the last known view, and the mover writes back what the databases know.
 //
 // # Repeating a call
 //

@@ -212,6 +212,10 @@ type Elector interface {
 	// and the term; campaigning goes on after lead returns. When ctx ends the lock is handed over at once.
 	// onError (may be nil) hears of each failure to campaign.
 	Lead(ctx context.Context, name string, lead func(ctx context.Context, term Term), onError func(error)) error
+	// RaiseToken returns the term with a token above the given one, and stores that every later term's is above
+	// it too: for a registry that has lost its data, or gone back in time, and counts from lower than cells have
+	// seen. A term whose token is above already comes back as it is. ErrNotLeader if the term is over.
+	RaiseToken(ctx context.Context, term Term, above uint64) (Term, error)
 	// Leader names the present leader, "" if there is none.
 	Leader(ctx context.Context) (string, error)
 }

@@ -25,7 +25,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"dev", "add-cell", "remove-cell", "restart", "demo", "status", "locate", "drain", "undrain", "router", "cell", "mover", "version"} {
+	for _, name := range []string{"dev", "add-cell", "remove-cell", "restart", "demo", "status", "locate", "drain", "undrain", "accept-restored", "router", "cell", "mover", "version"} {
 		if !strings.Contains(out, "\n  "+name+" ") {
 			t.Errorf("help does not name %s:\n%s", name, out)
 		}

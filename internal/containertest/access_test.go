@@ -44,7 +44,7 @@ func (f *fixture) testAccess(t *testing.T) {
 		{"cell-b", http.MethodPut, "/v1/kv/cellway/cells/cell-b?cas=1", "x", true},
 		{"cell-a", http.MethodGet, "/v1/kv/cellway/cells/cell-b", "", false},
 		{"cell-b", http.MethodGet, "/v1/kv/cellway/cells/cell-b", "", true},
-		{"mover", http.MethodPut, "/v1/kv/cellway/cells/cell-b?cas=1", "x", false},
+		{"mover", http.MethodPut, "/v1/kv/cellway/cells/cell-b?cas=1", "x", true}, // writes it back where Consul has lost it
 		{"router", http.MethodPut, "/v1/kv/cellway/moves/open/1?cas=1", "x", false},
 		{"cell-a", http.MethodPut, "/v1/kv/cellway/leader?cas=1", "x", false},
 		{"router", http.MethodPut, "/v1/agent/service/register", service, false},

@@ -161,7 +161,9 @@ func (f *fixture) mustCheck(t *testing.T) {
 	f.must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	r, err := checker.Check(ctx, []string{e.Postgres}, partitions, f.owners(t), f.model)
+	var m struct{ Partitions int }
+	f.must(t, f.sys.Admin(ctx, "/admin/map", &m))
+	r, err := checker.Check(ctx, []string{e.Postgres}, m.Partitions, f.owners(t), f.model)
 	f.must(t, err)
 	if len(r.Faults) > 0 {
 		t.Fatalf("the databases are not as they should be:\n%s", strings.Join(r.Faults, "\n"))

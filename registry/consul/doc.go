@@ -33,6 +33,7 @@
 //	<prefix>/pace                             JSON   how fast operators want moves to go
 //	<prefix>/orders                           JSON   what operators ask of the leader; no key while that is nothing
 //	<prefix>/leader                           text   the lock: the name of who holds it, or held it last
+//	<prefix>/token                            digits what is added to the lock's count; see Leadership
 //
 // Whatever takes a term is one Consul transaction that begins with the check that the term's session still holds the
 // lock. So a leader of the past, however late it wakes up, writes nothing: the check fails and with it the rest.
@@ -57,7 +58,9 @@
 // renewal was sent, by the monotonic clock: Consul ends it later than that. The lock's key is watched as well, so
 // that a loss is noticed at once. The release comes before the end of the session, and then the next leader has
 // it in milliseconds; a session that Consul has to end (after its TTL, at most twice that) keeps everybody out for the
-// lock delay on top. The term's token is Consul's count of the lock's acquisitions.
+// lock delay on top. The term's token is Consul's count of the lock's acquisitions, and what the key token
+// holds on top of it: nothing, until a Consul that has lost its data counts from 1 again and a leader has to catch
+// up with what the cells have seen (see token.go).
 //
 // # Errors
 //

@@ -103,7 +103,7 @@ func (c *campaign) awaitVacancy(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// acquire takes the lock for the session, if it is free. The term's token is Consul's count of acquisitions.
+// acquire takes the lock for the session, if it is free, and learns the term's token.
 func (c *campaign) acquire(ctx context.Context, s *session) (registry.Term, bool, error) {
 	const act = "take the leader's lock"
 	lock := &api.KVTxnOp{Verb: api.KVLock, Key: c.registry.keys.leader(), Value: []byte(c.name), Session: s.id}
@@ -119,7 +119,11 @@ func (c *campaign) acquire(ctx context.Context, s *session) (registry.Term, bool
 	if len(reply.Results) != 1 || reply.Results[0].KV == nil || reply.Results[0].KV.LockIndex == 0 {
 		return registry.Term{}, false, fmt.Errorf("%s: consul did not say how often it was taken", act)
 	}
-	return registry.Term{Token: reply.Results[0].KV.LockIndex, Holder: c.name, Lock: s.id}, true, nil
+	base, _, err := c.registry.tokenBase(ctx, act) // after the lock: whoever had it before writes it no more
+	if err != nil {
+		return registry.Term{}, false, err
+	}
+	return registry.Term{Token: base + reply.Results[0].KV.LockIndex, Holder: c.name, Lock: s.id}, true, nil
 }
 
 // serve leads until the leadership can no longer be trusted, ctx ends, or lead returns. The lock is handed over

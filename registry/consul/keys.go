@@ -14,6 +14,7 @@ func (k keys) cluster() string    { return k.prefix + "/cluster" }
 func (k keys) worldMap() string   { return k.prefix + "/map" }
 func (k keys) epoch() string      { return k.prefix + "/epoch" }
 func (k keys) leader() string     { return k.prefix + "/leader" }
+func (k keys) token() string      { return k.prefix + "/token" }
 func (k keys) rebalance() string  { return k.prefix + "/rebalance" }
 func (k keys) requests() string   { return k.prefix + "/requests/rebalance" }
 func (k keys) pace() string       { return k.prefix + "/pace" }

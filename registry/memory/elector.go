@@ -27,6 +27,18 @@ func (c *Client) Lead(ctx context.Context, name string, lead func(context.Contex
 	return nil
 }
 
+// RaiseToken implements registry.Elector.
+func (c *Client) RaiseToken(ctx context.Context, term registry.Term, above uint64) (registry.Term, error) {
+	err := c.asLeader(ctx, "raise the leader's token", term, func(s *Store) error {
+		if term.Token <= above {
+			s.token = max(s.token, above) + 1
+			term.Token = s.token
+		}
+		return nil
+	})
+	return term, err
+}
+
 // Leader implements registry.Elector.
 func (c *Client) Leader(ctx context.Context) (name string, err error) {
 	err = c.read(ctx, "read the leader", func(s *Store) error {

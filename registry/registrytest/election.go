@@ -15,6 +15,7 @@ var electionTests = []test{
 	{"a candidate that is asked to stop stops", candidateStops},
 	{"a term that is over writes nothing", overWritesNothing},
 	{"a term of another store's making writes nothing", foreignTerm},
+	{"a token catches up with what cells have seen, and later ones are above it", tokenRaised},
 }
 
 func oneLeads(t *testing.T, client Factory) {
@@ -135,4 +136,33 @@ func foreignTerm(t *testing.T, client Factory) {
 	} {
 		wantError(t, "PutRebalance", r.PutRebalance(t.Context(), term, registry.Rebalance{ID: "x"}), registry.ErrNotLeader)
 	}
+}
+
+func tokenRaised(t *testing.T, client Factory) {
+	first, second := client(t), client(t)
+	l := lead(t, first, "mover-1")
+	same := must[registry.Term](t)(first.RaiseToken(t.Context(), l.term, l.term.Token-1))
+	equal(t, "term that was above already", same, l.term)
+
+	const seen = 1 << 40
+	raised := must[registry.Term](t)(first.RaiseToken(t.Context(), l.term, seen))
+	if raised.Token <= seen {
+		t.Errorf("token %d, want above %d", raised.Token, uint64(seen))
+	}
+	equal(t, "lock", raised.Lock, l.term.Lock)
+	ok(t, first.CreateMap(t.Context(), raised, firstMap(t, 1))) // it leads on
+	higher := must[registry.Term](t)(first.RaiseToken(t.Context(), raised, raised.Token))
+	if higher.Token <= raised.Token {
+		t.Errorf("token %d raised above itself is %d", raised.Token, higher.Token)
+	}
+	others, _ := campaign(t, second, "mover-2")
+	l.stop()
+	next := receive(t, "mover-2 leads", others)
+	if next.term.Token <= higher.Token {
+		t.Errorf("token %d after %d, want a higher one", next.term.Token, higher.Token)
+	}
+	_, err := first.RaiseToken(t.Context(), higher, next.term.Token)
+	wantError(t, "raise by a leader of the past", err, registry.ErrNotLeader)
+	_, err = first.RaiseToken(t.Context(), higher, 0)
+	wantError(t, "raise by a leader of the past that is above already", err, registry.ErrNotLeader)
 }
