@@ -105,7 +105,7 @@ func (c *copying) all(ctx context.Context) error {
 				return err
 			}
 			if b.done {
-				v.next.Mark = s.m.Snapshot
+				v.complete(s.m.Snapshot)
 				return errors.Join(s.in.end(), c.l.liftSequences(ctx, tx, s.m.Tables, c.p))
 			}
 			return nil

@@ -36,12 +36,8 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted proto
 		if err != nil {
 			return fmt.Errorf("read its row: %w", err)
 		}
-		cmd := protocol.Command{Move: wanted.Move, FenceNo: wanted.FenceNo}
-		if !r.leaving(cmd) {
-			return conflict(r, cmd, "owned or fenced, and naming this move")
-		}
-		if wanted.FenceNo != 0 && (r.State != protocol.StateFenced || r.FenceNo != wanted.FenceNo) {
-			return conflict(r, cmd, fmt.Sprintf("fenced under number %d", wanted.FenceNo))
+		if err := Gives(r.Row, wanted); err != nil {
+			return err
 		}
 		return l.export(ctx, tx, r, wanted, w)
 	})

@@ -43,7 +43,7 @@ func (l *Ledger) Pull(ctx context.Context, p placement.Partition, cmd protocol.C
 		return protocol.Reply{}, nil, refused
 	}
 	if v.was.State == protocol.StateReady {
-		row, err := l.step(ctx, p, cmd, needs{}, pull(row.Mark, row.Mark))
+		row, err := l.step(ctx, p, cmd, needs{}, Deed{Verb: protocol.VerbPull, Mark: row.Mark, Next: row.Mark})
 		return protocol.Reply{Row: row}, nil, err
 	}
 	return l.pull(ctx, cmd, from, row)

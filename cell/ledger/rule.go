@@ -70,6 +70,9 @@ func (r *record) fresh() {
 	r.Batch, r.Base, r.Mark, r.Copied = 0, "", "", false
 }
 
+// complete: with this batch, all rows of the attempt's base are there.
+func (v *verdict) complete(base string) { v.next.Mark = base }
+
 // leaving: the row takes part in the command's move as its source.
 func (r record) leaving(cmd protocol.Command) bool {
 	return r.Busy(cmd.Move) && r.MoveEpoch > r.Epoch && (r.State == protocol.StateOwned || r.State == protocol.StateFenced)

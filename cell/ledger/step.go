@@ -16,43 +16,43 @@ import (
 
 // Adopt writes the leader's token into the row, whatever its state. CodeStale if the row has seen a higher one.
 func (l *Ledger) Adopt(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{}, adopt)
+	return l.step(ctx, p, cmd, needs{}, Deed{Verb: protocol.VerbAdopt})
 }
 
 // Record is step 2, at the source: the owned row names the move. CodeConflict if it names another; CodeStale if the
 // epoch is not above the row's highest.
 func (l *Ledger) Record(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true, peer: true}, recordMove)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true, peer: true}, Deed{Verb: protocol.VerbRecord})
 }
 
 // Import is step 3, at the target: a new attempt, with nothing in it. CodeConflict unless the row is absent, moved
 // and swept, or importing for this very move; CodeStale if the epoch is not above the row's highest.
 func (l *Ledger) Import(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true, peer: true}, importing)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true, peer: true}, Deed{Verb: protocol.VerbImport})
 }
 
 // Fence is step 6, at the source: the row becomes fenced, under a new number, until now + cmd.FenceMS by the
 // database's clock. The caller has set the closing marker before ([Ledger.SetClosing]), in a transaction of its own;
 // the marker goes with the transaction that fences, and where that fails the caller removes it. CodeLocked if the writers that hold the row did not end within the configured FenceWait.
 func (l *Ledger) Fence(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{move: true, fenceMS: true, wait: l.fenceWait}, fence)
+	return l.step(ctx, p, cmd, needs{move: true, fenceMS: true, wait: l.fenceWait}, Deed{Verb: protocol.VerbFence})
 }
 
 // MarkReads commits, at the source, that reads are closed for the fencing that cmd.FenceNo names.
 func (l *Ledger) MarkReads(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{move: true, fenceNo: true}, markReads)
+	return l.step(ctx, p, cmd, needs{move: true, fenceNo: true}, Deed{Verb: protocol.VerbHandover, Part: PartReads})
 }
 
 // Handover is step 8, at the source, the point of no return: what is fenced under cmd.FenceNo, with its reads closed
 // for that number, becomes moved to the row's peer at cmd.Epoch.
 func (l *Ledger) Handover(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true, fenceNo: true}, handover)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true, fenceNo: true}, Deed{Verb: protocol.VerbHandover})
 }
 
 // Own is step 9, at the target: what is ready becomes owned at cmd.Epoch. The caller knows from the source that it
 // has handed over.
 func (l *Ledger) Own(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, own)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, Deed{Verb: protocol.VerbOwn})
 }
 
 // Receipt is step 11, on both sides: stores cmd.Receipt, once; the target's row names the move no more.
@@ -61,7 +61,7 @@ func (l *Ledger) Receipt(ctx context.Context, p placement.Partition, cmd protoco
 	if rc == nil || rc.Move != cmd.Move || rc.Partition != p || (rc.From != l.identity.Cell && rc.To != l.identity.Cell) {
 		return protocol.Row{}, invalid("the receipt is missing, or not of this move, partition and cell")
 	}
-	row, err := l.step(ctx, p, cmd, needs{epoch: true, move: true}, receiptAt(l.identity.Cell))
+	row, err := l.step(ctx, p, cmd, needs{epoch: true, move: true}, Deed{Verb: protocol.VerbReceipt})
 	if protocol.CodeOf(err) != protocol.CodeConflict {
 		return row, err
 	}
@@ -83,31 +83,35 @@ func (l *Ledger) Compare(ctx context.Context, p placement.Partition, cmd protoco
 	if err := l.compareFrozen(ctx, p, cmd); err != nil {
 		return protocol.Row{}, err
 	}
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, compared)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, Deed{Verb: protocol.VerbCompare})
 }
 
 // Sweep is step 12, at the source, once it was compared: deletes the partition's rows, which another cell owns now; the row stays moved
 // and names the move no more.
 func (l *Ledger) Sweep(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, sweep)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, Deed{Verb: protocol.VerbSweep})
 }
 
 // Release undoes the move at its source: owned again, naming no move. A row that is not of the move only learns
 // epoch and token. CodeConflict, with the row, once it was handed over.
 func (l *Ledger) Release(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, release)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, Deed{Verb: protocol.VerbRelease})
 }
 
 // Clear undoes the move at its target: absent again, and no rows; where cmd.Attempt is set, only that attempt. A
 // row that is not of the move only learns epoch and token. CodeConflict, with the row, once it is owned.
 func (l *Ledger) Clear(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, clearImport)
+	return l.step(ctx, p, cmd, needs{epoch: true, move: true}, Deed{Verb: protocol.VerbClear})
 }
 
 // step runs one compare-and-set. A refusal is a *protocol.Problem; any other error leaves open whether it was done.
-func (l *Ledger) step(ctx context.Context, p placement.Partition, cmd protocol.Command, n needs, decide rule) (protocol.Row, error) {
+func (l *Ledger) step(ctx context.Context, p placement.Partition, cmd protocol.Command, n needs, d Deed) (protocol.Row, error) {
 	if err := l.hasPartition(p); err != nil {
 		return protocol.Row{}, err
+	}
+	decide, ok := ruleOf(l.identity.Cell, d)
+	if !ok {
+		return protocol.Row{}, invalid("no such deed: %s %s", d.Verb, d.Part)
 	}
 	if refused := n.missing(cmd); refused != nil {
 		return protocol.Row{}, refused
