@@ -30,7 +30,7 @@ func TestCrashes(t *testing.T) {
 			}
 			t.Parallel()
 			s := newSystem(t, leadership)
-			s.boot(t)
+			s.boot(t, FirstMapFaults())
 			for _, c := range cases {
 				if c.Number%systems != i || only >= 0 && c.Number != only {
 					continue
@@ -57,7 +57,7 @@ func number(t *testing.T, variable string, otherwise int) int {
 }
 
 // boot starts everything, through the faults before the first map, and creates the customers.
-func (s *system) boot(t *testing.T) {
+func (s *system) boot(t *testing.T, faults []Fault) {
 	t.Helper()
 	for _, name := range cellNames() {
 		s.start(t, name)
@@ -67,7 +67,7 @@ func (s *system) boot(t *testing.T) {
 	for _, name := range cellNames() {
 		s.awaitHealth(t, name)
 	}
-	for _, f := range FirstMapFaults() {
+	for _, f := range faults {
 		s.strike(t, f, s.reach(t, f), nil)
 	}
 	s.settle(t)
@@ -79,7 +79,7 @@ func (s *system) boot(t *testing.T) {
 	defer cancel()
 	must(t, s.client.Fill(ctx, prefix, people, workers))
 	s.judge(t)
-	s.record.take()
+	s.record.Take()
 }
 
 // run is one case.
@@ -110,7 +110,7 @@ func (s *system) run(t *testing.T, c Case, seed int) {
 // keep saves what is needed to understand a case that failed.
 func (s *system) keep(t *testing.T, c Case, seed int) {
 	t.Helper()
-	lines := s.record.take()
+	lines := s.record.Take()
 	if !t.Failed() {
 		return
 	}

@@ -22,7 +22,7 @@ type told struct {
 	At    mover.Point `json:"at,omitempty"`  // it waits there
 	// Partition is what the attempt at hand was last about; -1 before its first command.
 	Partition int `json:"partition"`
-	// Cell did not answer a command; or, if Late, refused or obeyed one that was sent after the leadership was over.
+	// Cell did not answer a command; or, if Late, refused or obeyed one that was sent late.
 	Cell string `json:"cell,omitempty"`
 	Late bool   `json:"late,omitempty"`
 	Verb string `json:"verb,omitempty"`
@@ -118,7 +118,7 @@ func (w *watchedCells) Do(ctx context.Context, addr string, p placement.Partitio
 	if verb == protocol.VerbPull && w.hooks.refuse.Swap(false) {
 		return protocol.Reply{}, &protocol.Problem{Code: protocol.CodeDiffers, Message: "the test says that the sides differ"}
 	}
-	late := w.hooks.late.Load() && ctx.Err() != nil
+	late := w.hooks.late.Load()
 	if late {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -19,7 +19,9 @@ import (
 func (s *system) judge(t *testing.T) {
 	t.Helper()
 	s.until(t, "every customer to be read as it was acknowledged", func(ctx context.Context) error {
+		s.record.SetPace(0)
 		s.client.Visit(ctx, prefix, people, workers)
+		s.record.SetPace(perSecond)
 		seen := s.client.Take()
 		mustBeDeserved(t, seen)
 		if seen.ErrorCount() > 0 {

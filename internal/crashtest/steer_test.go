@@ -25,7 +25,7 @@ func (s *system) listen(t *testing.T, limit time.Duration, drive bool) (told, bo
 			if s.alive[x.Mover] == nil {
 				continue // its last words
 			}
-			s.record.note(x)
+			s.record.Note(x)
 			if x.At != "" {
 				s.pending = &x
 			}
@@ -45,7 +45,7 @@ func (s *system) goOn(o order) {
 	x := s.pending
 	s.pending = nil
 	if err := x.answer(o); err != nil {
-		s.record.note(told{Mover: x.Mover, Code: err.Error()}) // it is dying, and the next wait finds out
+		s.record.Note(told{Mover: x.Mover, Code: err.Error()}) // it is dying, and the next wait finds out
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 func (s *system) strike(t *testing.T, f Fault, x told, chance *rand.Rand) {
 	t.Helper()
 	victim := s.victim(t, f.Victim, x)
-	s.record.note(map[string]string{"fault": f.String(), "victim": victim})
+	s.record.Note(map[string]string{"fault": f.String(), "victim": victim})
 	switch f.Victim {
 	case Mover:
 		s.kill(victim)
@@ -107,7 +107,8 @@ func (s *system) askConsul(ctx context.Context, method, path string, out any) er
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// endBackends ends the platform's sessions: those that rest, and then those that the mover's next commands use.
+// endBackends ends the platform's sessions: those that rest, then those that the mover's next commands use; now and
+// then it cancels only what they do.
 func (s *system) endBackends(t *testing.T, chance *rand.Rand) {
 	t.Helper()
 	conn := s.connect(t)
@@ -115,7 +116,8 @@ func (s *system) endBackends(t *testing.T, chance *rand.Rand) {
 	ended := 0
 	for i := range 4 {
 		var n int
-		must(t, conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename LIKE '%\_platform'`).Scan(&n))
+		blow := []string{"pg_terminate_backend", "pg_cancel_backend"}[i%2]
+		must(t, conn.QueryRow(t.Context(), `SELECT count(`+blow+`(pid)) FROM pg_stat_activity WHERE usename LIKE '%\_platform'`).Scan(&n))
 		ended += n
 		if i == 0 {
 			s.goOn(order{})

@@ -24,9 +24,9 @@ import (
 
 const (
 	partitions = 32
-	people     = 64 // customers
+	people     = 48 // customers
 	workers    = 4
-	perSecond  = 150 // operations of the client
+	perSecond  = 100 // operations of the client
 	patience   = time.Minute
 	prefix     = "crash"
 )
@@ -54,7 +54,7 @@ type system struct {
 	filling  string // the one that has been asked to take its share again
 	turns    int    // of draining and filling
 
-	record *recorder
+	record *load.Recorder
 	client *load.Load
 	model  *load.Model
 }
@@ -66,7 +66,7 @@ func newSystem(t *testing.T, ttl time.Duration) *system {
 	must(t, err)
 	s := &system{
 		t: t, dir: dir, ttl: ttl, parts: map[string]settings{}, alive: map[string]*localserver.Process{}, output: map[string]*os.File{},
-		record: newRecorder(perSecond), model: load.NewModel(),
+		record: load.NewRecorder(perSecond), model: load.NewModel(),
 	}
 	s.binary, err = os.Executable()
 	must(t, err)

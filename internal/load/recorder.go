@@ -1,4 +1,4 @@
-package crashtest
+package load
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// operation is one line of a case's history.
-type operation struct {
+// exchange is one line of the history.
+type exchange struct {
 	At     time.Time     `json:"at"`
 	Took   time.Duration `json:"took"`
 	Method string        `json:"method"`
@@ -26,39 +26,45 @@ type operation struct {
 	Error  string        `json:"error,omitempty"`
 }
 
-// recorder is the client's transport: it keeps every operation of the case, and the client from wasting the machine
-// while nobody answers.
-type recorder struct {
-	next  http.RoundTripper
+// Recorder is a client's transport for tests with faults: it keeps every operation as a JSON line, and the client from
+// wasting the machine while nobody answers.
+type Recorder struct {
+	next  *http.Transport
 	pace  *rate.Limiter
 	mu    sync.Mutex
 	lines bytes.Buffer
 }
 
-func newRecorder(perSecond float64) *recorder {
-	return &recorder{next: &http.Transport{MaxIdleConnsPerHost: 16}, pace: rate.NewLimiter(rate.Limit(perSecond), 4)}
+// NewRecorder lets so many operations through per second; 0 is as many as there are.
+func NewRecorder(perSecond float64) *Recorder {
+	r := &Recorder{next: &http.Transport{MaxIdleConnsPerHost: 16}, pace: rate.NewLimiter(0, 4)}
+	r.SetPace(perSecond)
+	return r
 }
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (r *Recorder) CloseIdleConnections() { r.next.CloseIdleConnections() }
 
 // RoundTrip sends one request. A connection that is refused (the router is dead) is the one failure of which is known
 // that nothing was done: it becomes a 503.
-func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := r.pace.Wait(req.Context()); err != nil {
 		return nil, err
 	}
-	op := operation{At: time.Now(), Method: req.Method, Path: req.URL.Path}
+	op := exchange{At: time.Now(), Method: req.Method, Path: req.URL.Path}
 	if req.GetBody != nil {
 		if body, err := req.GetBody(); err == nil {
 			sent, _ := io.ReadAll(body)
 			op.Sent = string(sent)
 		}
 	}
-	resp, err := r.exchange(req, &op)
+	resp, err := r.send(req, &op)
 	op.Took = time.Since(op.At)
-	r.note(op)
+	r.Note(op)
 	return resp, err
 }
 
-func (r *recorder) exchange(req *http.Request, op *operation) (*http.Response, error) {
+func (r *Recorder) send(req *http.Request, op *exchange) (*http.Response, error) {
 	resp, err := r.next.RoundTrip(req)
 	if err != nil {
 		op.Error = err.Error()
@@ -78,17 +84,27 @@ func (r *recorder) exchange(req *http.Request, op *operation) (*http.Response, e
 	return resp, nil
 }
 
-func (r *recorder) note(line any) {
+// Note adds a line of the test's own.
+func (r *Recorder) Note(line any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_ = json.NewEncoder(&r.lines).Encode(line) // plain values into memory
 }
 
-// take returns what was kept since the last call.
-func (r *recorder) take() []byte {
+// Take returns the lines since the last call.
+func (r *Recorder) Take() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := bytes.Clone(r.lines.Bytes())
 	r.lines.Reset()
 	return out
+}
+
+// SetPace changes what [NewRecorder] was told.
+func (r *Recorder) SetPace(perSecond float64) {
+	limit := rate.Limit(perSecond)
+	if perSecond == 0 {
+		limit = rate.Inf
+	}
+	r.pace.SetLimit(limit)
 }
