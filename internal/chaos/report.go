@@ -136,7 +136,7 @@ func (r *Report) weaknesses() (reasons []string) {
 func (r *Report) String() string {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-22s%s\n", what, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "  %-26s%s\n", what, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "chaos: seed %d, %d rounds in %v\n\n", r.Seed, r.Rounds, r.Took.Round(time.Second))
 	for _, p := range []struct {
