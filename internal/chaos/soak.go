@@ -40,7 +40,6 @@ type soak struct {
 	model  *load.Model
 	report *Report
 	seen   map[string]bool // moves that are in the report
-	drains int             // movements so far
 }
 
 // Run soaks a system of its own and reports. What goes wrong is in the report.

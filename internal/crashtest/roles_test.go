@@ -108,7 +108,7 @@ func runCell(ctx context.Context, s settings, reg *consul.Registry, log *slog.Lo
 	c, err := cell.New(cell.Config{
 		Cell: s.Name, Listen: s.Listen, InternalListen: s.Internal, InternalToken: s.Token, PlatformURL: s.Platform, AppURL: s.App,
 		Partitions: partitions, Registry: reg, Migrations: migrations.Customers, Logger: log,
-		LeaseTTL: time.Second, LeaseEvery: 250 * time.Millisecond,
+		LeaseTTL: 1500 * time.Millisecond, LeaseEvery: 300 * time.Millisecond,
 		Key: func(r *http.Request) (string, bool, error) {
 			key, _, err := routekey.Split(r.URL.EscapedPath(), "/api/customers/")
 			return key, err == nil, nil

@@ -101,7 +101,7 @@ func (s *system) reach(t *testing.T, f Fault) told {
 			}
 			s.goOn(order{Refuse: x.At == mover.Before(mover.ActPull) && ofUndo(f.At)})
 		}
-		if _, ok := s.listen(t, patience-time.Since(began), true); !ok {
+		if _, ok := s.listen(t, 2*patience-time.Since(began), true); !ok {
 			t.Fatalf("%s: no mover has come to this point with that victim: the case proves nothing", f)
 		}
 	}
