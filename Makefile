@@ -2,12 +2,14 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run up down logs test test-system test-containers lint build add-cell drain-cell undrain-cell remove-cell restart status demo bench clean tools-postgres
+.PHONY: help run up down logs test test-system test-containers test-crash chaos lint build add-cell drain-cell undrain-cell remove-cell restart status demo bench clean tools-postgres
 
 NAME ?=
 WEIGHT ?= 1
 VOLUMES ?=
 CUSTOMERS ?= 20000
+MINUTES ?= 5
+SEED ?= 1
 GO ?= go
 BIN := bin/cellway
 need_name = @test -n "$(NAME)" || { echo "make $@: which one? Say it as NAME=$(1)" >&2; exit 2; }
@@ -73,6 +75,12 @@ test-system: build tools-postgres ## Run the tests of the whole system alone
 
 test-containers: build ## Run the tests of the system in containers alone
 	@$(GO) test -count=1 -timeout 30m -v ./internal/containertest
+
+test-crash: tools-postgres ## Kill every part of a system at every step of a move: [CELLWAY_CRASH_SEED=1] [CELLWAY_CRASH_CASE=17]
+	@$(GO) test -count=1 -timeout 30m -v ./internal/crashtest
+
+chaos: build tools-postgres ## Soak a whole system under faults and report: [MINUTES=5] [SEED=1]
+	@CELLWAY_CHAOS_MINUTES="$(MINUTES)" CELLWAY_CHAOS_SEED="$(SEED)" $(GO) test -count=1 -timeout 0 -v -run '^TestChaos$$' ./internal/chaos
 
 lint: ## Check format, lint rules, import walls, go.mod and known vulnerabilities
 	@tools/lint

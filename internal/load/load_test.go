@@ -134,3 +134,36 @@ func TestFillEndsAtARefusal(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAnUnknownOutcomeIsReadBeforeTheNextWrite: answers are lost, twice in a row for one customer, with the reads between
+// them refused. What the first write left must not be taken for wrong later.
+func TestAnUnknownOutcomeIsReadBeforeTheNextWrite(t *testing.T) {
+	const victim = "load-00003"
+	writes, refused := 0, 0
+	l, s := runAgainst(t, func(a *api, w http.ResponseWriter, method, id string) bool {
+		switch {
+		case id != victim || refused > 5:
+			return false
+		case method == http.MethodGet:
+			refused++
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		case method == http.MethodPut:
+			if writes++; writes == 1 {
+				a.held[id] = `{"n":2}` // done, and its answer is lost
+			}
+			w.WriteHeader(http.StatusBadGateway)
+			return true
+		}
+		return false
+	})
+	if writes != 1 || refused != 6 {
+		t.Errorf("%d writes while the outcome was unknown, %d reads refused", writes, refused)
+	}
+	if s.Failed["wrong"] != 0 || s.Failed["undeserved"] != 0 {
+		t.Errorf("%s: %v", s, s.Wrong)
+	}
+	if got := l.Model.Customer(victim).States(); len(got) != 1 {
+		t.Errorf("states %v", got)
+	}
+}

@@ -52,6 +52,9 @@ func (c *Customer) States() []Expected {
 	return out
 }
 
+// unsettled: the outcome of the last write is unknown.
+func (c *Customer) unsettled() bool { return len(c.States()) > 1 }
+
 // Model is what the client knows of all customers.
 type Model struct {
 	mu        sync.Mutex

@@ -41,9 +41,9 @@ type Endpoints struct {
 	} `json:"processes"`
 }
 
-// NewSystem prepares a system on free ports.
-func NewSystem(binary, dir string) (*System, error) {
-	s := &System{Binary: binary, Dir: dir, env: os.Environ()}
+// NewSystem prepares a system on free ports; env are settings of its own, NAME=value.
+func NewSystem(binary, dir string, env ...string) (*System, error) {
+	s := &System{Binary: binary, Dir: dir, env: append(os.Environ(), env...)}
 	s.env = append(s.env, "CELLWAY_STATE_DIR="+dir)
 	ports, err := localserver.FreePorts(3)
 	if err != nil {

@@ -1,0 +1,110 @@
+package load
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// exchange is one line of the history.
+type exchange struct {
+	At     time.Time     `json:"at"`
+	Took   time.Duration `json:"took"`
+	Method string        `json:"method"`
+	Path   string        `json:"path"`
+	Sent   string        `json:"sent,omitempty"`
+	Status int           `json:"status,omitempty"`
+	Cell   string        `json:"cell,omitempty"`
+	Got    string        `json:"got,omitempty"`
+	Error  string        `json:"error,omitempty"`
+}
+
+// Recorder is a client's transport for tests with faults: it keeps every operation as a JSON line, and the client from
+// wasting the machine while nobody answers.
+type Recorder struct {
+	next  *http.Transport
+	pace  *rate.Limiter
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+// NewRecorder lets so many operations through per second; 0 is as many as there are.
+func NewRecorder(perSecond float64) *Recorder {
+	r := &Recorder{next: &http.Transport{MaxIdleConnsPerHost: 16}, pace: rate.NewLimiter(0, 4)}
+	r.SetPace(perSecond)
+	return r
+}
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (r *Recorder) CloseIdleConnections() { r.next.CloseIdleConnections() }
+
+// RoundTrip sends one request. A connection that is refused (the router is dead) is the one failure of which is known
+// that nothing was done: it becomes a 503.
+func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := r.pace.Wait(req.Context()); err != nil {
+		return nil, err
+	}
+	op := exchange{At: time.Now(), Method: req.Method, Path: req.URL.Path}
+	if req.GetBody != nil {
+		if body, err := req.GetBody(); err == nil {
+			sent, _ := io.ReadAll(body)
+			op.Sent = string(sent)
+		}
+	}
+	resp, err := r.send(req, &op)
+	op.Took = time.Since(op.At)
+	r.Note(op)
+	return resp, err
+}
+
+func (r *Recorder) send(req *http.Request, op *exchange) (*http.Response, error) {
+	resp, err := r.next.RoundTrip(req)
+	if err != nil {
+		op.Error = err.Error()
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		}
+		return nil, err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	op.Status, op.Cell, op.Got = resp.StatusCode, resp.Header.Get("Cellway-Cell"), string(got)
+	if err != nil {
+		op.Error = err.Error()
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(got))
+	return resp, nil
+}
+
+// Note adds a line of the test's own.
+func (r *Recorder) Note(line any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = json.NewEncoder(&r.lines).Encode(line) // plain values into memory
+}
+
+// Take returns the lines since the last call.
+func (r *Recorder) Take() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := bytes.Clone(r.lines.Bytes())
+	r.lines.Reset()
+	return out
+}
+
+// SetPace changes what [NewRecorder] was told.
+func (r *Recorder) SetPace(perSecond float64) {
+	limit := rate.Limit(perSecond)
+	if perSecond == 0 {
+		limit = rate.Inf
+	}
+	r.pace.SetLimit(limit)
+}
