@@ -2,6 +2,7 @@ package mover
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -150,7 +151,9 @@ func TestCancel_survives_the_leader_that_was_asked(t *testing.T) {
 				first := s.start("mover-1", func(cfg *Config) { cfg.Hook = crashAt(point, 1); oneAtATime(cfg) })
 				joined := time.AfterFunc(8*time.Second, func() { s.add(s.ctx, "cell-d", 1) })
 				defer joined.Stop()
-				<-first.done
+				if err := <-first.done; !errors.Is(err, errCrash) {
+					t.Fatalf("the mover ended with %v", err)
+				}
 				s.askStop()
 				s.start("mover-2", nil)
 				s.awaitRest()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,11 +18,9 @@ var errCrash = errors.New("crash")
 
 // crashAt is a hook that stops the mover the n-th time (from 1) that it comes to the point.
 func crashAt(point Point, n int) func(context.Context, Point) error {
+	var met atomic.Int64 // moves run side by side
 	return func(_ context.Context, at Point) error {
-		if at != point {
-			return nil
-		}
-		if n--; n > 0 {
+		if at != point || met.Add(1) < int64(n) {
 			return nil
 		}
 		return errCrash

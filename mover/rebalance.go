@@ -98,7 +98,7 @@ func (t *term) why() string {
 // begin gives free workers their next moves.
 func (t *term) begin(ctx context.Context) {
 	limits := t.cfg.paced(t.pace)
-	t.measure(ctx, limits.MaxWriteLatency)
+	t.measure(ctx)
 	for {
 		e := t.queue.next(limits, time.Now(), t.mayBegin)
 		if e == nil {

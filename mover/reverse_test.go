@@ -1,6 +1,7 @@
 package mover
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -33,7 +34,9 @@ func TestReverse_brings_everything_back_and_keeps_it_there(t *testing.T) {
 				s.askReverse()
 				mover := s.start("mover-2", func(cfg *Config) { cfg.Hook = crashAt(crash, 5) })
 				if crash != "" {
-					<-mover.done
+					if err := <-mover.done; !errors.Is(err, errCrash) {
+						t.Fatalf("the mover ended with %v", err)
+					}
 					s.start("mover-3", nil)
 				}
 				s.await("the way back", func() bool { return s.orders().Reverse == nil })

@@ -49,7 +49,7 @@ func (s strain) wait(cell string, limit time.Duration, now time.Time) string {
 }
 
 // measure asks the sources of planned moves how their writes fare, all instances of each.
-func (t *term) measure(ctx context.Context, limit time.Duration) {
+func (t *term) measure(ctx context.Context) {
 	now := time.Now()
 	if t.measuring || now.Sub(t.measured) < measureEvery {
 		return

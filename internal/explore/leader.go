@@ -238,10 +238,10 @@ func (x *explorer) send(s *state, n uint8, o order) {
 func (s *state) keeping(number uint16, room int) (state, bool) {
 	next := *s
 	for i := range room {
-		switch {
-		case next.late[i] == number:
+		switch next.late[i] {
+		case number:
 			return next, true
-		case next.late[i] == 0:
+		case 0:
 			next.late[i] = number
 			for ; i > 0 && next.late[i] < next.late[i-1]; i-- {
 				next.late[i], next.late[i-1] = next.late[i-1], next.late[i]
