@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	systems    = 3
+	systems    = 2
 	leadership = 10 * time.Second // a mover's session outlives it by that, unless the test ends it
 )
 
