@@ -19,6 +19,7 @@ const (
 
 // TestCrashes goes through the list.
 func TestCrashes(t *testing.T) {
+	t.Parallel() // with the zombie
 	seed := number(t, "CELLWAY_CRASH_SEED", 1)
 	only := number(t, "CELLWAY_CRASH_CASE", -1)
 	cases := Cases(uint64(seed))

@@ -26,7 +26,9 @@ type told struct {
 	Cell string `json:"cell,omitempty"`
 	Late bool   `json:"late,omitempty"`
 	Verb string `json:"verb,omitempty"`
-	Code string `json:"code,omitempty"` // of the refusal; "" if it was obeyed
+	Code string `json:"code,omitempty"` // of the refusal; "" if it was obeyed, or not answered
+	// Error is all that is known of it.
+	Error string `json:"error,omitempty"`
 
 	from *hooked
 }
@@ -136,7 +138,7 @@ func (w *watchedCells) Do(ctx context.Context, addr string, p placement.Partitio
 	reply, err := w.Client.Do(ctx, addr, p, verb, cmd)
 	code := protocol.CodeOf(err)
 	if late || err != nil && code == "" {
-		w.hooks.tell(told{Cell: cmd.Cell, Verb: string(verb), Code: code, Late: late})
+		w.hooks.tell(told{Cell: cmd.Cell, Verb: string(verb), Code: code, Error: fmt.Sprint(err), Late: late})
 	}
 	return reply, err
 }
