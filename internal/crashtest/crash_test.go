@@ -106,7 +106,7 @@ func (s *system) run(t *testing.T, c Case, seed int) {
 	began := time.Now()
 	chance := rand.New(rand.NewPCG(c.Seed, 1)) //nolint:gosec // a repeatable sequence is wanted
 	stop := s.work(t)
-	s.awaitOperations(t, 1+chance.IntN(20))
+	s.awaitOperations(t, 5+chance.IntN(8))
 	hit := map[string]bool{}
 	for _, f := range c.Faults {
 		x := s.reach(t, f)
