@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	systems    = 3
+	systems    = 2
 	leadership = 10 * time.Second // a mover's session outlives it by that, unless the test ends it
 )
 
 // TestCrashes goes through the list.
 func TestCrashes(t *testing.T) {
+	t.Parallel() // with the zombie
 	seed := number(t, "CELLWAY_CRASH_SEED", 1)
 	only := number(t, "CELLWAY_CRASH_CASE", -1)
 	cases := Cases(uint64(seed))
@@ -105,7 +106,7 @@ func (s *system) run(t *testing.T, c Case, seed int) {
 	began := time.Now()
 	chance := rand.New(rand.NewPCG(c.Seed, 1)) //nolint:gosec // a repeatable sequence is wanted
 	stop := s.work(t)
-	s.awaitOperations(t, 1+chance.IntN(20))
+	s.awaitOperations(t, 5+chance.IntN(8))
 	hit := map[string]bool{}
 	for _, f := range c.Faults {
 		x := s.reach(t, f)

@@ -26,7 +26,9 @@ type told struct {
 	Cell string `json:"cell,omitempty"`
 	Late bool   `json:"late,omitempty"`
 	Verb string `json:"verb,omitempty"`
-	Code string `json:"code,omitempty"` // of the refusal; "" if it was obeyed
+	Code string `json:"code,omitempty"` // of the refusal; "" if it was obeyed, or not answered
+	// Error is all that is known of it.
+	Error string `json:"error,omitempty"`
 
 	from *hooked
 }
@@ -36,9 +38,13 @@ type order struct {
 	Seq int `json:"seq"`
 	// Refuse: the next pull is refused, as if the sides differed.
 	Refuse bool `json:"refuse,omitempty"`
-	// Late: commands are sent from now on though the leadership is over, as if they had long been under way.
+	// Late: stay at this point, whatever becomes of the leadership, until the next order. The command that follows is
+	// then sent though the leadership is over, as if it had long been under way.
 	Late bool `json:"late,omitempty"`
 }
+
+// stays is the answer to an order to be late.
+const stays = "stays"
 
 // hookClient is the mover's end of the socket.
 type hookClient struct {
@@ -86,6 +92,7 @@ func (h *hookClient) reached(ctx context.Context, at mover.Point) error {
 	if at == mover.BeforeOpen {
 		h.partition.Store(-1)
 	}
+	h.late.Store(false)
 	h.seq++
 	h.tell(told{Seq: h.seq, At: at})
 	for {
@@ -99,8 +106,12 @@ func (h *hookClient) reached(ctx context.Context, at mover.Point) error {
 			if o.Seq != h.seq {
 				continue // for a point that was left when a term ended
 			}
+			if o.Late {
+				h.late.Store(true)
+				h.tell(told{Code: stays})
+				continue
+			}
 			h.refuse.Store(h.refuse.Load() || o.Refuse)
-			h.late.Store(o.Late)
 			return nil
 		}
 	}
@@ -127,7 +138,7 @@ func (w *watchedCells) Do(ctx context.Context, addr string, p placement.Partitio
 	reply, err := w.Client.Do(ctx, addr, p, verb, cmd)
 	code := protocol.CodeOf(err)
 	if late || err != nil && code == "" {
-		w.hooks.tell(told{Cell: cmd.Cell, Verb: string(verb), Code: code, Late: late})
+		w.hooks.tell(told{Cell: cmd.Cell, Verb: string(verb), Code: code, Error: fmt.Sprint(err), Late: late})
 	}
 	return reply, err
 }

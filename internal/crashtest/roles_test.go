@@ -3,11 +3,13 @@ package crashtest
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -30,6 +32,12 @@ const envRole = "CELLWAY_CRASH_ROLE"
 func TestMain(m *testing.M) {
 	raw, ok := os.LookupEnv(envRole)
 	if !ok {
+		// The systems run side by side, and the zombie beside them, which mostly waits, however few cores there are.
+		flag.Parse()
+		if err := flag.Set("test.parallel", strconv.Itoa(systems+1)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		testenv.Main(m)
 		return
 	}

@@ -26,7 +26,7 @@ const (
 	partitions = 32
 	people     = 48 // customers
 	workers    = 4
-	perSecond  = 70 // operations of the client
+	perSecond  = 45 // operations of the client
 	patience   = time.Minute
 	prefix     = "crash"
 )
