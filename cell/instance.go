@@ -44,6 +44,7 @@ type instance struct {
 	probe    probe
 	count    counter
 	contents contents
+	counting sync.Mutex // held while holdings are counted
 	commands *prometheus.CounterVec
 	restored atomic.Pointer[string] // why nothing is accepted or released any more; nil: all is well
 	stopping atomic.Bool

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"sync"
+
+	"github.com/cellway/cellway/internal/protocol"
 )
 
 // live joins, serves until ctx ends, and leaves.
@@ -68,6 +70,8 @@ func (in *instance) appHandler() http.Handler {
 			in.serveMetrics(w, r)
 		case contentsPath:
 			in.serveContents(w, r)
+		case protocol.PathHoldings:
+			in.serveHoldings(w, r)
 		default:
 			gated.ServeHTTP(w, r)
 		}

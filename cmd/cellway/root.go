@@ -40,7 +40,7 @@ Every flag can also be given by the environment: --consul-addr is CELLWAY_CONSUL
 	)
 	root.AddCommand(
 		newDev(), newUp(), newDown(), newLogs(), newAddCell(), newRemoveCell(), newRestart(), newDemo(),
-		newStatus(), newLocate(), newDrain(), newUndrain(), newPlan(), newTune(), newAcceptRestored(),
+		newStatus(), newVerify(), newLocate(), newDrain(), newUndrain(), newPlan(), newTune(), newAcceptRestored(),
 		newMoves(), newRebalance(), newPause(), newResume(), newCancel(), newReverse(),
 		newRouter(), newCell(), newMover(), newSetup(), newHealthcheck(), newVersion(),
 	)

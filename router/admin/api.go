@@ -53,6 +53,7 @@ func New(cfg Config) http.Handler {
 	g.GET("/admin/moves/:move", a.move)
 	g.GET("/admin/rebalance", a.rebalance)
 	g.GET("/admin/pace", a.showPace)
+	g.GET("/admin/verify", a.verify)
 	orders := g.Group("/", a.guard)
 	orders.POST("/admin/cells/:cell/drain", a.drain)
 	orders.POST("/admin/cells/:cell/undrain", a.undrain)
