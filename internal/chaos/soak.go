@@ -35,7 +35,7 @@ const (
 type soak struct {
 	cfg    Config
 	sys    *systemtest.System
-	record *load.Recorder
+	record *load.Tape
 	client *load.Load
 	model  *load.Model
 	report *Report
@@ -44,7 +44,7 @@ type soak struct {
 
 // Run soaks a system of its own and reports. What goes wrong is in the report.
 func Run(ctx context.Context, cfg Config) *Report {
-	s := &soak{cfg: cfg, model: load.NewModel(), record: load.NewRecorder(perSecond), report: newReport(cfg.Seed), seen: map[string]bool{}}
+	s := &soak{cfg: cfg, model: load.NewModel(), record: load.NewTape(perSecond), report: newReport(cfg.Seed), seen: map[string]bool{}}
 	began := time.Now()
 	if err := s.run(ctx); err != nil {
 		s.report.Broken = append(s.report.Broken, err.Error())

@@ -54,7 +54,7 @@ type system struct {
 	filling  string // the one that has been asked to take its share again
 	turns    int    // of draining and filling
 
-	record *load.Recorder
+	record *load.Tape
 	client *load.Load
 	model  *load.Model
 }
@@ -66,7 +66,7 @@ func newSystem(t *testing.T, ttl time.Duration) *system {
 	must(t, err)
 	s := &system{
 		t: t, dir: dir, ttl: ttl, parts: map[string]settings{}, alive: map[string]*localserver.Process{}, output: map[string]*os.File{},
-		record: load.NewRecorder(perSecond), model: load.NewModel(),
+		record: load.NewTape(perSecond), model: load.NewModel(),
 	}
 	s.binary, err = os.Executable()
 	must(t, err)

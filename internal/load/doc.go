@@ -4,7 +4,7 @@
 //   - [Load] sends the requests: each worker has customers of its own, and one operation at a time.
 //   - [Model] is what the client knows of every [Customer]: the value last acknowledged, or the two that are possible
 //     after an answer that leaves the outcome open (502, or none at all).
-//   - [Recorder] is its transport in tests with faults: it keeps the history, and a pace.
+//   - [Tape] is its transport in tests with faults: it keeps the history, and a pace.
 //   - [Stats] is what was seen: every answer is counted, and each that its request did not deserve is kept.
 //
 // It knows HTTP and the public API, and nothing of the system behind it: what it finds wrong is wrong for a customer.

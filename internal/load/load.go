@@ -17,6 +17,10 @@ type Load struct {
 	URL    string
 	Model  *Model
 	Client *http.Client
+	// Recorder keeps the operations; default: none are kept. Not to be changed while the load runs.
+	Recorder Recorder
+	// Pause is how long a worker of Run waits after each customer's turn; default: not at all.
+	Pause time.Duration
 
 	mu    sync.Mutex
 	stats Stats
@@ -79,6 +83,7 @@ func (l *Load) Run(ctx context.Context, prefix string, count, workers int) {
 		wg.Go(func() {
 			for turn := 0; ctx.Err() == nil; turn++ {
 				l.turn(ctx, l.Model.Customer(ID(prefix, w+turn%share*workers)), w+turn*workers)
+				pause(ctx, l.Pause)
 			}
 		})
 	}

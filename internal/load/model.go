@@ -34,6 +34,17 @@ func (c *Customer) Cell() string {
 	return c.cell
 }
 
+// answeredBy notes the cell that answered now, if one did, and returns the one that had answered before.
+func (c *Customer) answeredBy(cell string) (before string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before = c.cell
+	if cell != "" {
+		c.cell = cell
+	}
+	return before
+}
+
 // Acknowledge books a write that was made beside this client and is known to be done.
 func (c *Customer) Acknowledge(want Expected) {
 	c.mu.Lock()

@@ -17,8 +17,7 @@ func (l *Load) create(ctx context.Context, c *Customer) error {
 	if c.maybe {
 		n = max(n, c.maybeN+1)
 	}
-	body := fmt.Sprintf(`{"name":"Customer %s","email":"%s@example.org","profile":{"n":%d}}`, c.id, c.id, n)
-	status, _ := l.do(ctx, http.MethodPost, c, body, http.StatusCreated, c.otherwise(http.StatusConflict))
+	status, _ := l.do(ctx, KindCreate, c, n, http.StatusCreated, c.otherwise(http.StatusConflict))
 	c.wrote(outcome(status, http.StatusCreated), Expected{true, n})
 	return ctx.Err()
 }
@@ -27,7 +26,7 @@ func (l *Load) change(ctx context.Context, c *Customer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := max(c.n, c.maybeN) + 1
-	status, _ := l.do(ctx, http.MethodPut, c, fmt.Sprintf(`{"profile":{"n":%d}}`, n), http.StatusOK, c.otherwise(http.StatusNotFound))
+	status, _ := l.do(ctx, KindWrite, c, n, http.StatusOK, c.otherwise(http.StatusNotFound))
 	c.wrote(outcome(status, http.StatusOK), Expected{true, n})
 	return ctx.Err()
 }
@@ -38,7 +37,7 @@ func (l *Load) remove(ctx context.Context, c *Customer) error {
 	if !c.exists {
 		return nil
 	}
-	status, _ := l.do(ctx, http.MethodDelete, c, "", http.StatusNoContent, c.otherwise(http.StatusNotFound))
+	status, _ := l.do(ctx, KindDelete, c, 0, http.StatusNoContent, c.otherwise(http.StatusNotFound))
 	c.wrote(outcome(status, http.StatusNoContent), Expected{false, max(c.n, c.maybeN)})
 	return ctx.Err()
 }
@@ -60,31 +59,59 @@ func (l *Load) get(ctx context.Context, c *Customer) {
 		want = http.StatusNotFound
 	}
 	also := c.otherwise(http.StatusOK + http.StatusNotFound - want)
-	status, raw := l.do(ctx, http.MethodGet, c, "", want, also)
+	status, raw := l.do(ctx, KindRead, c, 0, want, also)
 	if status != want && status != also { // booked already
 		return
 	}
+	n := 0
+	if status == http.StatusOK {
+		var err error
+		if n, err = readN(raw); err != nil {
+			l.wrong(status, fmt.Sprintf("GET %s: %v in %.200s", c.id, err, raw))
+			return
+		}
+	}
+	if err := c.read(Expected{status == http.StatusOK, n}); err != nil {
+		l.wrong(status, err.Error())
+	}
+}
+
+// request is the method and the body of an operation.
+func request(kind Kind, id string, n int) (method, body string) {
+	switch kind {
+	case KindCreate:
+		return http.MethodPost, fmt.Sprintf(`{"name":"Customer %s","email":"%s@example.org","profile":{"n":%d}}`, id, id, n)
+	case KindWrite:
+		return http.MethodPut, fmt.Sprintf(`{"profile":{"n":%d}}`, n)
+	case KindDelete:
+		return http.MethodDelete, ""
+	default:
+		return http.MethodGet, ""
+	}
+}
+
+// readN is the value that a read found.
+func readN(raw []byte) (int, error) {
 	var body struct {
 		Profile struct {
 			N int `json:"n"`
 		} `json:"profile"`
 	}
-	if status == http.StatusOK {
-		if err := json.Unmarshal(raw, &body); err != nil {
-			l.wrong(status, fmt.Sprintf("GET %s: %v in %.200s", c.id, err, raw))
-			return
-		}
-	}
-	if err := c.read(Expected{status == http.StatusOK, body.Profile.N}); err != nil {
-		l.wrong(status, err.Error())
-	}
+	err := json.Unmarshal(raw, &body)
+	return body.Profile.N, err
 }
 
 // do sends one request and books the answer. A failure is booked on the cell that answered the customer before.
-func (l *Load) do(ctx context.Context, method string, c *Customer, body string, deserved, also int) (int, []byte) {
+func (l *Load) do(ctx context.Context, kind Kind, c *Customer, n, deserved, also int) (int, []byte) {
+	method, body := request(kind, c.id, n)
 	start := time.Now()
 	status, answered, raw := l.Send(ctx, method, c.id, body)
 	took := time.Since(start)
+	op := Operation{Customer: c.id, Kind: kind, N: n, Status: status}
+	if kind == KindRead && status == http.StatusOK {
+		op.Read, _ = readN(raw) // get says what cannot be read
+	}
+	l.record(start, op)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stats.count(status, took)

@@ -7,10 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/cellway/cellway/internal/checker"
+	"github.com/cellway/cellway/internal/history"
 	"github.com/cellway/cellway/internal/load"
 	"github.com/cellway/cellway/internal/localserver"
 	"github.com/cellway/cellway/internal/testgroup"
@@ -25,6 +27,10 @@ type fixture struct {
 	moves map[string]bool // IDs of the moves already accounted for
 
 	current *load.Load // the client that was started last
+
+	recorder   *history.Recorder
+	contention *load.Contention // of all loads; its customers are those of no worker
+	judged     int              // operations that were there when the history was judged last
 }
 
 // start runs a system for this test alone and stops it at the end; nothing may be left running.
@@ -54,7 +60,10 @@ func start(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, sys: sys, model: load.NewModel(), moves: map[string]bool{}}
+	f := &fixture{
+		t: t, sys: sys, model: load.NewModel(), moves: map[string]bool{}, recorder: history.NewRecorder(1),
+		contention: &load.Contention{Prefix: "shared", Count: 64, Clients: 4, Pause: 2 * time.Millisecond},
+	}
 	t.Cleanup(func() {
 		f.stop(t)
 		if t.Failed() {
@@ -119,7 +128,12 @@ func (f *fixture) fill(count int) {
 	e, err := f.sys.Endpoints()
 	f.must(f.t, err)
 	began := time.Now()
-	f.must(f.t, load.New(e.Router, f.model).Fill(ctx, "load", count, workers))
+	if count > sampleAbove {
+		f.recorder = history.NewRecorder(count / sampleAbove)
+	}
+	l := load.New(e.Router, f.model)
+	l.Recorder = f.recorder
+	f.must(f.t, l.Fill(ctx, "load", count, workers))
 	f.count = count
 	f.t.Logf("%d customers created in %v", count, time.Since(began).Round(time.Millisecond))
 }
@@ -130,16 +144,15 @@ func (f *fixture) load(t *testing.T) (stop func() load.Stats) {
 	e, err := f.sys.Endpoints()
 	f.must(t, err)
 	l := load.New(e.Router, f.model)
+	l.Recorder = f.recorder
 	f.current = l
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		l.Run(ctx, "load", f.count, workers)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { l.Run(ctx, "load", f.count, workers) })
+	running.Go(func() { l.Contend(ctx, f.contention) })
 	stop = func() load.Stats {
 		cancel()
-		<-done
+		running.Wait()
 		return l.Take()
 	}
 	t.Cleanup(func() { stop() })
@@ -161,6 +174,7 @@ func (f *fixture) mustCheck(t *testing.T) {
 	f.must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	f.mustBeLinearizable(ctx, t)
 	var m struct{ Partitions int }
 	f.must(t, f.sys.Admin(ctx, "/admin/map", &m))
 	r, err := checker.Check(ctx, []string{e.Postgres}, m.Partitions, f.owners(t), f.model)

@@ -26,28 +26,28 @@ type exchange struct {
 	Error  string        `json:"error,omitempty"`
 }
 
-// Recorder is a client's transport for tests with faults: it keeps every operation as a JSON line, and the client from
+// Tape is a client's transport for tests with faults: it keeps every operation as a JSON line, and the client from
 // wasting the machine while nobody answers.
-type Recorder struct {
+type Tape struct {
 	next  *http.Transport
 	pace  *rate.Limiter
 	mu    sync.Mutex
 	lines bytes.Buffer
 }
 
-// NewRecorder lets so many operations through per second; 0 is as many as there are.
-func NewRecorder(perSecond float64) *Recorder {
-	r := &Recorder{next: &http.Transport{MaxIdleConnsPerHost: 16}, pace: rate.NewLimiter(0, 4)}
+// NewTape lets so many operations through per second; 0 is as many as there are.
+func NewTape(perSecond float64) *Tape {
+	r := &Tape{next: &http.Transport{MaxIdleConnsPerHost: 16}, pace: rate.NewLimiter(0, 4)}
 	r.SetPace(perSecond)
 	return r
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
-func (r *Recorder) CloseIdleConnections() { r.next.CloseIdleConnections() }
+func (r *Tape) CloseIdleConnections() { r.next.CloseIdleConnections() }
 
 // RoundTrip sends one request. A connection that is refused (the router is dead) is the one failure of which is known
 // that nothing was done: it becomes a 503.
-func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+func (r *Tape) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := r.pace.Wait(req.Context()); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (r *Recorder) send(req *http.Request, op *exchange) (*http.Response, error) {
+func (r *Tape) send(req *http.Request, op *exchange) (*http.Response, error) {
 	resp, err := r.next.RoundTrip(req)
 	if err != nil {
 		op.Error = err.Error()
@@ -85,14 +85,14 @@ func (r *Recorder) send(req *http.Request, op *exchange) (*http.Response, error)
 }
 
 // Note adds a line of the test's own.
-func (r *Recorder) Note(line any) {
+func (r *Tape) Note(line any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_ = json.NewEncoder(&r.lines).Encode(line) // plain values into memory
 }
 
 // Take returns the lines since the last call.
-func (r *Recorder) Take() []byte {
+func (r *Tape) Take() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := bytes.Clone(r.lines.Bytes())
@@ -100,8 +100,8 @@ func (r *Recorder) Take() []byte {
 	return out
 }
 
-// SetPace changes what [NewRecorder] was told.
-func (r *Recorder) SetPace(perSecond float64) {
+// SetPace changes what [NewTape] was told.
+func (r *Tape) SetPace(perSecond float64) {
 	limit := rate.Limit(perSecond)
 	if perSecond == 0 {
 		limit = rate.Inf

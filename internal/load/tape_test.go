@@ -11,7 +11,7 @@ import (
 func TestARefusedConnectionPromisesThatNothingWasDone(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	l := New(s.URL, NewModel())
-	record := NewRecorder(0)
+	record := NewTape(0)
 	l.Client.Transport = record
 	if status, _, _ := l.Send(t.Context(), http.MethodPut, "load-00001", `{"profile":{"n":1}}`); status != http.StatusNotFound {
 		t.Errorf("status %d", status)
@@ -44,7 +44,7 @@ func TestAnAnswerThatBreaksOffIsNoAnswer(t *testing.T) {
 	}))
 	defer s.Close()
 	l := New(s.URL, NewModel())
-	l.Client.Transport = NewRecorder(100)
+	l.Client.Transport = NewTape(100)
 	if status, _, _ := l.Send(t.Context(), http.MethodPut, "load-00001", "{}"); status != 0 {
 		t.Errorf("status %d", status)
 	}
