@@ -1,0 +1,44 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cellway/cellway/placement"
+)
+
+func TestADistributionTakesTheValueBelowWhichTheShareLies(t *testing.T) {
+	var ms []float64
+	for n := range 1000 {
+		ms = append(ms, float64(1000-n))
+	}
+	if got, want := distribution(ms), "p50 501.0 ms, p99 991.0 ms, max 1000.0 ms, of 1000"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := distribution(nil); got != "none" {
+		t.Errorf("of none: %s", got)
+	}
+}
+
+func TestAMovesPauseIsItsLongestWriteWhileItLasted(t *testing.T) {
+	began := time.Now()
+	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
+	moving := map[placement.Partition]move{7: {Partition: 7, CreatedAt: at(100), EndedAt: at(200)}, 8: {Partition: 8, CreatedAt: at(100), EndedAt: at(200)}}
+	got := seen(moving, []sample{
+		{partition: 7, write: true, due: at(50), took: time.Second},   // before
+		{partition: 7, write: false, due: at(150), took: time.Second}, // a read
+		{partition: 9, write: true, due: at(150), took: time.Second},  // does not move
+		{partition: 7, write: true, due: at(150), took: 30 * time.Millisecond},
+		{partition: 7, write: true, due: at(160), took: 20 * time.Millisecond},
+	})
+	if len(got) != 1 || got[0] != 30 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestStatIsReadPastNamesWithParentheses(t *testing.T) {
+	u, ok := parseStat("12 (a) b) S 3 4 5 6 7 8 9 10 11 12 70 30 20 5 20 0")
+	if !ok || u.parent != 3 || u.own != time.Second || u.gone != 250*time.Millisecond {
+		t.Errorf("%+v, %v", u, ok)
+	}
+}
