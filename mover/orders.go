@@ -118,7 +118,7 @@ func (t *term) tellOrders(orders registry.OrderBook) {
 	if p := orders.Pause; p != nil {
 		t.problems.add(fmt.Sprintf("paused by %s since %s: no move begins", p.Who, p.Since.UTC().Format(time.RFC3339)))
 	}
-	if t.held > 0 && orders.Hold != nil {
+	if t.held > 0 && orders.Hold != nil && orders.Reverse == nil {
 		t.problems.add(fmt.Sprintf("%d moves are held back, as %s wanted it: until the cells change, or a rebalance is asked for", t.held, said(orders.Hold.Word)))
 	}
 }

@@ -65,6 +65,9 @@ func TestCorrected_raises_the_map_to_higher_claims_alone(t *testing.T) {
 	if _, epoch := next.Owner(2); epoch != 1 {
 		t.Error("a partition with a move in progress was corrected")
 	}
+	if back, err := corrected(next, map[placement.Partition]claim{1: {"cell-a", 4}}, idle); err != nil || back != nil {
+		t.Errorf("corrected by an epoch that is lower: %v, %v", back, err)
+	}
 }
 
 // goBack replaces the registry by one that holds the cluster, the cells, and map and journal as they once were.

@@ -225,3 +225,16 @@ func TestALowerEpochMovesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestTheHandoverNamesItsFencing(t *testing.T) {
+	r := situations()["fenced, reads too"]
+	cmd := commandOf("m", 7, 6)
+	cmd.FenceNo = r.FenceNo
+	if v, problem := judge(handover, r, cmd); problem != nil || v.next.State != protocol.StateMoved {
+		t.Errorf("under its own number: %v", problem)
+	}
+	cmd.FenceNo = r.FenceNo - 1
+	if _, problem := judge(handover, r, cmd); problem == nil || problem.Code != protocol.CodeConflict {
+		t.Errorf("under an earlier fencing's number: %v", problem)
+	}
+}

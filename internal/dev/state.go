@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,13 @@ func (s *state) addr(use string) (string, int, error) {
 		s.Ports[use] = port
 	}
 	return loopback(port), port, writeJSON(s.path, s)
+}
+
+// ports are all that are meant for a part of the system, whether it listens there yet or not.
+func (s *state) ports() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.AppendSeq(slices.Collect(maps.Keys(s.reserved)), maps.Values(s.Ports))
 }
 
 func (s *state) taken(port int) bool {

@@ -88,7 +88,8 @@ func (l *Load) Settle(ctx context.Context, c *Contention) error {
 	for i := range c.Count {
 		id := ID(c.Prefix, i)
 		start := time.Now()
-		status, _, raw := l.Send(ctx, http.MethodGet, id, "")
+		status, answered, raw := l.Send(ctx, http.MethodGet, id, "")
+		l.Model.Customer(id).answeredBy(answered)
 		op := Operation{Client: c.Clients + 1, Customer: id, Kind: KindRead, Status: status}
 		var err error
 		switch status {

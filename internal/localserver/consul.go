@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type ConsulConfig struct {
 	Dir           string        // the server's own directory; made if missing. Required
 	Bin           string        // path of the binary; "": found, see FindConsul (it is not built)
 	Port          int           // HTTP, on 127.0.0.1; 0: a free one
+	Reserved      []int         // ports that are not picked, besides Port: others will listen there
 	SessionTTLMin time.Duration // shortest TTL that a session may ask for; 0: Consul's own default, 10 s
 	Dashboard     string        // URL that Consul's page links beside each service; "": none
 	LogLevel      string        // trace, debug, info, warn, error; "": warn
@@ -93,7 +95,7 @@ func configureConsul(cfg ConsulConfig, dir string) (file string, port int, err e
 	if err != nil {
 		return "", 0, err
 	}
-	inner, err := keptPorts(filepath.Join(dir, "ports.json"))
+	inner, err := keptPorts(filepath.Join(dir, "ports.json"), append(slices.Clone(cfg.Reserved), port))
 	if err != nil {
 		return "", 0, err
 	}
@@ -148,15 +150,17 @@ func ConsulSettings(cfg ConsulConfig, data string, httpPort, server, serf int) m
 	return settings
 }
 
-// keptPorts returns the ports of the last start, new ones if they are taken or there are none.
-func keptPorts(path string) (innerPorts, error) {
+// keptPorts returns the ports of the last start, new ones if they are taken, or meant for others, or there are none.
+func keptPorts(path string, others []int) (innerPorts, error) {
 	var kept innerPorts
+	usable := func(port int) bool {
+		return port > 0 && !slices.Contains(others, port) && CheckFree(loopbackAddr(port)) == nil
+	}
 	raw, err := os.ReadFile(path)
-	if err == nil && json.Unmarshal(raw, &kept) == nil && kept.Server > 0 && kept.Serf > 0 &&
-		CheckFree(loopbackAddr(kept.Server)) == nil && CheckFree(loopbackAddr(kept.Serf)) == nil {
+	if err == nil && json.Unmarshal(raw, &kept) == nil && usable(kept.Server) && usable(kept.Serf) {
 		return kept, nil
 	}
-	ports, err := FreePorts(2)
+	ports, err := FreePorts(2, others...)
 	if err != nil {
 		return innerPorts{}, fmt.Errorf("consul: %w", err)
 	}

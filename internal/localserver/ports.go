@@ -37,10 +37,13 @@ func FreePort() (int, error) {
 	return 0, fmt.Errorf("pick a free port between %d and %d: %w", firstPort, lastPort, ErrPortInUse)
 }
 
-// FreePorts picks n different ports.
-func FreePorts(n int) ([]int, error) {
+// FreePorts picks n different ports, none of those that are meant for others, who may not listen there yet.
+func FreePorts(n int, others ...int) ([]int, error) {
 	ports := make([]int, 0, n)
 	taken := map[int]bool{}
+	for _, port := range others {
+		taken[port] = true
+	}
 	for len(ports) < n {
 		port, err := FreePort()
 		if err != nil {

@@ -3,6 +3,7 @@ package localserver
 import (
 	"errors"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -35,5 +36,34 @@ func TestFreePortsAreDifferentAndBelowThoseOfConnections(t *testing.T) {
 			t.Errorf("port %d", p)
 		}
 		seen[p] = true
+	}
+}
+
+func TestPortsMeantForOthersAreNotPickedNorKept(t *testing.T) {
+	var others []int
+	for port := firstPort; port < lastPort; port++ {
+		if port%4 != 0 {
+			others = append(others, port)
+		}
+	}
+	ports, err := FreePorts(20, others...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, port := range ports {
+		if port%4 != 0 {
+			t.Errorf("port %d was picked", port)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "ports.json")
+	first, err := keptPorts(file, others)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := keptPorts(file, others); err != nil || again != first {
+		t.Errorf("not kept: %+v, %v", again, err)
+	}
+	if other, err := keptPorts(file, append(others, first.Serf)); err != nil || other.Serf == first.Serf || other.Server == first.Serf {
+		t.Errorf("kept although it is meant for another: %+v, %v", other, err)
 	}
 }

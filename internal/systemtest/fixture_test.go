@@ -134,6 +134,7 @@ func (f *fixture) fill(count int) {
 	l := load.New(e.Router, f.model)
 	l.Recorder = f.recorder
 	f.must(f.t, l.Fill(ctx, "load", count, workers))
+	f.must(f.t, l.Settle(ctx, f.contention)) // so that it is known of the shared ones, too, which cell they are in
 	f.count = count
 	f.t.Logf("%d customers created in %v", count, time.Since(began).Round(time.Millisecond))
 }
