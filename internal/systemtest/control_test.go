@@ -34,7 +34,7 @@ func TestOperatorsControlMoves(t *testing.T) {
 
 	f.run(t, time.Minute, "resume")
 	f.waitForMoves(t, 30)
-	f.run(t, 2*time.Minute, "cancel", "--rebalance", "--as", "the night shift")
+	f.run(t, 8*time.Minute, "cancel", "--rebalance", "--as", "the night shift")
 	f.must(t, Until(joining, f.noMoveIsOpen(joining)))
 	enough()
 	<-joined
@@ -49,7 +49,7 @@ func TestOperatorsControlMoves(t *testing.T) {
 	}
 
 	stop = f.load(t)
-	t.Logf("reverse says:\n%s", f.run(t, 3*time.Minute, "reverse"))
+	t.Logf("reverse says:\n%s", f.run(t, 8*time.Minute, "reverse"))
 	f.must(t, f.noMoveIsOpen(t.Context())())
 	after := f.owners(t)
 	for cell, n := range before {

@@ -233,7 +233,7 @@ func (f *fixture) mustMoveOnly(t *testing.T, want int, allowed func(from, to str
 // waitForMoves waits until that many more moves than now have ended.
 func (f *fixture) waitForMoves(t *testing.T, more int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	first := -1
 	f.must(t, Until(ctx, func() error {

@@ -76,7 +76,7 @@ type mapState struct {
 // after that.
 func (f *fixture) loseRegistry(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	f.must(t, f.sys.Signal(ctx, "consul", syscall.SIGKILL))
 	var before, now mapState
@@ -97,7 +97,7 @@ func (f *fixture) loseRegistry(t *testing.T) {
 // waitForQuiet waits until the map has these owners and nothing is left to be moved or swept.
 func (f *fixture) waitForQuiet(t *testing.T, want map[string]int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	f.must(t, Until(ctx, func() error {
 		var r struct{ Running bool }

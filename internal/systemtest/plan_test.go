@@ -18,7 +18,7 @@ func TestPlanAndPace(t *testing.T) {
 	t.Setenv("CELLWAY_PARTITIONS", strconv.Itoa(fewer))
 	f := start(t)
 	f.fill(2000)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 
 	var plan struct {

@@ -23,7 +23,7 @@ func TestRestored(t *testing.T) {
 	file := filepath.Join(f.sys.Dir, "cell_a.dump")
 	f.postgres(t, "pg_dump", "--schema=cell_a", "--format=custom", "--file="+file)
 	before := f.owners(t)["cell-a"]
-	f.run(t, 3*time.Minute, "add-cell", "cell-d")
+	f.run(t, 8*time.Minute, "add-cell", "cell-d")
 	gone := before - f.owners(t)["cell-a"]
 	if gone == 0 {
 		t.Fatal("nothing has left cell-a: the test proves nothing")

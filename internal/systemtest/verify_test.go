@@ -17,7 +17,7 @@ func TestVerify(t *testing.T) {
 	f.fill(600)
 	f.mustVerify(t, 0, "customers")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	joined := make(chan error, 1)
 	go func() {
