@@ -133,7 +133,7 @@ func (s *supervisor) consul() *part {
 		}
 		consul, err := localserver.StartConsul(ctx, localserver.ConsulConfig{
 			Dir: s.cfg.path("consul"), Bin: s.consulBin, Port: port, SessionTTLMin: s.cfg.SessionTTLMin, Output: log,
-			Reserved: s.state.ports(),
+			Reserved:  s.state.ports(),
 			Dashboard: visit(s.cfg.AdminAddr) + "/",
 		})
 		if err != nil {
