@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -40,5 +41,34 @@ func TestStatIsReadPastNamesWithParentheses(t *testing.T) {
 	u, ok := parseStat("12 (a) b) S 3 4 5 6 7 8 9 10 11 12 70 30 20 5 20 0")
 	if !ok || u.parent != 3 || u.own != time.Second || u.gone != 250*time.Millisecond {
 		t.Errorf("%+v, %v", u, ok)
+	}
+}
+
+func TestARunBelowItsRateIsTooWeak(t *testing.T) {
+	began := time.Now()
+	var moves []move
+	for p := range 1024 {
+		moves = append(moves, move{Partition: p, CreatedAt: began, EndedAt: began.Add(10 * time.Second)})
+	}
+	// All that was due in the first 10 s.
+	samples := func(failed string) (list []sample) {
+		for n := range 7500 {
+			list = append(list, sample{partition: 2000, due: began.Add(time.Duration(n) * time.Second / 750), took: time.Millisecond, failed: failed})
+		}
+		return list
+	}
+	for name, test := range map[string]struct {
+		during []sample
+		lasted time.Duration
+		enough bool
+	}{
+		"on time":       {samples(""), 10 * time.Second, true},
+		"sent too late": {samples(""), 40 * time.Second, false},
+		"refused":       {samples("503"), 10 * time.Second, false},
+		"nothing sent":  {nil, 10 * time.Second, false},
+	} {
+		if err := report(io.Discard, moves, nil, test.during, test.lasted); (err == nil) != test.enough {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -45,19 +45,25 @@ func newVerify() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check that every partition has one owner, and every row is where its partition is",
-		GroupID: "operate", Args: cobra.NoArgs,
+		GroupID: "operate",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return exitError{err, codeUnknown}
+			}
+			return nil
+		},
 		Long: `All cells are asked what they hold, while customers are served and partitions move; what does not fit is asked again
 until it is settled, for at most 15 seconds. Every row of every tracked table is read once.
 
 Exit codes: 0, all is as it should be; 1, something is wrong for sure; 2, nothing was found wrong, but not everything
-could be seen (a cell or the router does not answer, a move is under way for long).`,
+could be seen (a cell or the router does not answer, a move is under way for long, the command line is wrong).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
-				return err
+				return exitError{err, codeUnknown}
 			}
 			c, err := admin.client(cmd.Context(), nil, cmd.ErrOrStderr())
 			if err != nil {
-				return err
+				return exitError{err, codeUnknown}
 			}
 			c.http.Timeout = verifyTimeout
 			var r verifyReply
@@ -65,13 +71,14 @@ could be seen (a cell or the router does not answer, a move is under way for lon
 				return exitError{fmt.Errorf("verify: %w", err), codeUnknown}
 			}
 			if err := printAs(cmd.OutOrStdout(), output, r, func(w io.Writer) { writeVerified(w, r) }); err != nil {
-				return err
+				return exitError{err, codeUnknown}
 			}
 			return r.verdict()
 		},
 	}
 	admin.register(cmd.Flags())
 	outputFlag(cmd, &output)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{err, codeUnknown} })
 	return cmd
 }
 

@@ -5,9 +5,11 @@
 // Each partition is therefore judged for itself, and settled by the first round in which all fits (protocol, rule 15: a
 // report over all cells covers every partition once). The cells of the others are asked again:
 //
-//	round: map and journal, then the cells --> Take --> settled: counted once, never looked at again
+//	round: map and journal, then the cells --> Take --> settled: counted once
 //	         ^                                  |
 //	         +------------- Ask <---------------+   not settled
+//
+// What was settled is looked at again only when a cell that had been silent speaks of it for the first time.
 //
 // What is found of a partition is wrong if
 //

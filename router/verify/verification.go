@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/placement"
 )
 
@@ -34,21 +35,29 @@ type Report struct {
 // Verification goes on from look to look. The zero value is not usable: see [New].
 type Verification struct {
 	report Report
+	done   map[placement.Partition]settled
 	open   map[placement.Partition]*Finding // nil: not judged yet
 	wrong  map[placement.Partition]Finding
 	silent map[string]string
 	asked  map[string]bool // cells whose misfiled rows were counted
 }
 
+// settled is what was counted of a partition when it was settled.
+type settled struct {
+	owner string
+	rows  map[string]int64 // by table
+}
+
 // New begins a verification of a cluster with that many partitions.
 func New(partitions int) *Verification {
 	v := &Verification{
+		done: map[placement.Partition]settled{},
 		open: map[placement.Partition]*Finding{}, wrong: map[placement.Partition]Finding{}, silent: map[string]string{}, asked: map[string]bool{},
 	}
 	for p := range placement.Partition(partitions) {
 		v.open[p] = nil
 	}
-	v.report = Report{Partitions: partitions, Owned: map[string]int{}, Rows: map[string]int64{}, Misfiled: map[string]int64{}}
+	v.report = Report{Partitions: partitions, Misfiled: map[string]int64{}}
 	return v
 }
 
@@ -62,6 +71,7 @@ func (v *Verification) Take(look Look) {
 			for name, n := range held.Misfiled {
 				v.report.Misfiled[name] += n
 			}
+			v.reopen(held)
 		}
 	}
 	seats := table(look.Answers)
@@ -70,18 +80,38 @@ func (v *Verification) Take(look Look) {
 	}
 }
 
+// reopen has every partition judged again of which a cell speaks for the first time: it was settled without that cell.
+func (v *Verification) reopen(held protocol.Holdings) {
+	again := func(p placement.Partition) {
+		if _, ok := v.done[p]; ok {
+			delete(v.done, p)
+			v.open[p] = nil
+		}
+	}
+	for _, h := range held.Partitions {
+		again(h.Partition)
+	}
+	for _, counts := range held.Tables {
+		for p := range counts {
+			again(p)
+		}
+	}
+}
+
 func (v *Verification) takePartition(p placement.Partition, before *Finding, look Look, seats []seat) {
 	mapped, _ := look.Map.Owner(p)
-	if _, silent := look.Silent[mapped]; silent {
-		v.open[p] = &Finding{Partition: p, Cells: []string{mapped}, Text: mapped + " owns it by the map, and did not answer", excused: true}
-		return
-	}
+	_, silent := look.Silent[mapped]
 	owner, found := judge(p, look, seats)
 	switch {
+	case found != nil && found.proven: // whatever the owner would say
+		delete(v.open, p)
+		v.wrong[p] = *found
+	case silent:
+		v.open[p] = &Finding{Partition: p, Cells: []string{mapped}, Text: mapped + " owns it by the map, and did not answer", excused: true}
 	case found == nil:
 		delete(v.open, p)
-		v.count(p, owner, look)
-	case found.proven, !found.excused && before != nil && before.Text == found.Text && answered(found.Cells, look):
+		v.settle(p, owner, look)
+	case !found.excused && before != nil && before.Text == found.Text && answered(found.Cells, look):
 		delete(v.open, p)
 		v.wrong[p] = *found
 	default:
@@ -94,12 +124,12 @@ func answered(cells []string, look Look) bool {
 	return !slices.ContainsFunc(cells, func(cell string) bool { _, silent := look.Silent[cell]; return silent })
 }
 
-func (v *Verification) count(p placement.Partition, owner string, look Look) {
-	v.report.Settled++
-	v.report.Owned[owner]++
+func (v *Verification) settle(p placement.Partition, owner string, look Look) {
+	rows := map[string]int64{}
 	for name, counts := range look.Answers[owner].Tables {
-		v.report.Rows[name] += counts[p]
+		rows[name] = counts[p]
 	}
+	v.done[p] = settled{owner, rows}
 }
 
 // Ask names the cells to ask in the next round; none when everything is settled, or known to be wrong.
@@ -121,6 +151,13 @@ func (v *Verification) Ask() []string {
 // Report says what it came to so far.
 func (v *Verification) Report() Report {
 	r := v.report
+	r.Settled, r.Owned, r.Rows = len(v.done), map[string]int{}, map[string]int64{}
+	for _, d := range v.done {
+		r.Owned[d.owner]++
+		for name, n := range d.rows {
+			r.Rows[name] += n
+		}
+	}
 	r.Wrong, r.Unsettled, r.Silent = []Finding{}, []Finding{}, []string{}
 	for _, p := range slices.Sorted(maps.Keys(v.wrong)) {
 		r.Wrong = append(r.Wrong, v.wrong[p])

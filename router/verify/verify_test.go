@@ -144,3 +144,44 @@ func TestMisfiledRowsAreWrong(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// What was settled without a cell is judged again when that cell answers: it may hold what it must not.
+func TestACellThatAnswersLateIsHeard(t *testing.T) {
+	b := held("b", []protocol.Holding{owned(2, 1), owned(3, 1)})
+	mine := func(more ...protocol.Holding) []protocol.Holding {
+		return append([]protocol.Holding{owned(0, 1), owned(1, 1)}, more...)
+	}
+	for name, test := range map[string]struct {
+		a       protocol.Holdings
+		verdict Verdict
+	}{
+		"nothing wrong":    {held("a", mine()), Clean},
+		"an orphan":        {held("a", mine(), 2), Wrong},
+		"a second owner":   {held("a", mine(owned(2, 2))), Wrong},
+		"a left-over move": {held("a", mine(protocol.Holding{Partition: 2, State: protocol.StateImporting, Move: "gone"})), Wrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := New(4)
+			v.Take(Look{Map: ordinary(t), Answers: answers(b), Silent: map[string]string{"a": "it counts for somebody else"}})
+			for range 3 {
+				v.Take(Look{Map: ordinary(t), Answers: answers(b, test.a)})
+			}
+			r := v.Report()
+			if r.Verdict != test.verdict {
+				t.Errorf("%+v, want %s", r, test.verdict)
+			}
+			if test.verdict == Clean && (r.Settled != 4 || r.Owned["b"] != 2 || r.Rows["customers"] != 4) {
+				t.Errorf("counted twice, or not at all: %+v", r)
+			}
+		})
+	}
+}
+
+func TestAnOrphanIsWrongAlsoWhereThePartitionsOwnerIsSilent(t *testing.T) {
+	v := New(4)
+	a := held("a", []protocol.Holding{owned(0, 1), owned(1, 1)}, 2)
+	v.Take(Look{Map: ordinary(t), Answers: answers(a), Silent: map[string]string{"b": "refused"}})
+	if r := v.Report(); r.Verdict != Wrong {
+		t.Errorf("%+v", r)
+	}
+}
