@@ -16,15 +16,12 @@ import (
 	"github.com/cellway/cellway/cell/ledger"
 )
 
-// connectsAtOnce is how many sessions of one pool may be in the making.
-const connectsAtOnce = 3
-
 // keeperConns serve what must not wait for moves: the lease, and the gates' states.
 const keeperConns = 4
 
 // Bounds that the server keeps for us, beside the contexts.
 const (
-	connectTimeout  = 5 * time.Second
+	connectTimeout  = 2 * time.Second
 	platformTimeout = "60s" // one statement of a move: a partition's COPY is the longest
 	keeperTimeout   = "5s"
 	idleTimeout     = "15s" // a transaction that waits for its client
@@ -78,7 +75,6 @@ func newPool(ctx context.Context, field, url, name string, conns int, statementT
 	}
 	cfg.MaxConns = int32(conns)
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	cfg.ConnConfig.Tracer = newTurnstile(connectsAtOnce)
 	cfg.AfterConnect = connects
 	params := cfg.ConnConfig.RuntimeParams
 	params["application_name"] = "cellway " + name
