@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cellway/cellway/cell/ledger"
@@ -21,7 +22,8 @@ const keeperConns = 4
 
 // Bounds that the server keeps for us, beside the contexts.
 const (
-	connectTimeout  = 2 * time.Second
+	connectTimeout  = 15 * time.Second
+	cancelTimeout   = 500 * time.Millisecond // for the server to give up a statement whose context has ended
 	platformTimeout = "60s" // one statement of a move: a partition's COPY is the longest
 	keeperTimeout   = "5s"
 	idleTimeout     = "15s" // a transaction that waits for its client
@@ -32,6 +34,11 @@ const (
 // A restore or a failover breaks every connection, so whoever looks at each new one misses neither: platform, which
 // alone changes states, refuses a server that did not write the schema, and on such a server the application can
 // only read. keeper connects to any, so that the states can still be shown and compared.
+//
+// A session is dear to a server that is short of time: a process, a key derivation, catalogs to read. So none is thrown
+// away half made, however little time is left to who asked for it (the pool goes on connecting for the next), and the
+// platform's survive a statement that ran out of time: it is cancelled, and the session kept. Else a server that lost
+// all sessions under load would be kept busy with new ones, none of which lives to be of use.
 type pools struct {
 	platform *pgxpool.Pool // moves, and the ends of fences
 	keeper   *pgxpool.Pool // lease, and reading of states
@@ -49,17 +56,17 @@ type connectFunc func(ctx context.Context, conn *pgx.Conn) error
 func openPools(ctx context.Context, cfg Config) (*pools, error) {
 	p := &pools{}
 	var err error
-	p.platform, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" moves", cfg.PlatformConns, platformTimeout, p.sameServer)
+	p.platform, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" moves", cfg.PlatformConns, platformTimeout, p.sameServer, keepSession)
 	if err != nil {
 		return nil, err
 	}
-	p.keeper, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" lease", keeperConns, keeperTimeout, nil)
+	p.keeper, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" lease", keeperConns, keeperTimeout, nil, keepSession)
 	if err != nil {
 		p.close()
 		return nil, err
 	}
 	inTime := fmt.Sprintf("%dms", cfg.RequestTimeout.Milliseconds())
-	p.app, err = newPool(ctx, "AppURL", cfg.AppURL, cfg.Cell+" application", cfg.AppConns, inTime, p.appConnects)
+	p.app, err = newPool(ctx, "AppURL", cfg.AppURL, cfg.Cell+" application", cfg.AppConns, inTime, p.appConnects, nil)
 	if err != nil {
 		p.close()
 		return nil, err
@@ -68,14 +75,25 @@ func openPools(ctx context.Context, cfg Config) (*pools, error) {
 	return p, nil
 }
 
-func newPool(ctx context.Context, field, url, name string, conns int, statementTimeout string, connects connectFunc) (*pgxpool.Pool, error) {
+func newPool(ctx context.Context, field, url, name string, conns int, statementTimeout string,
+	connects connectFunc, outOfTime func(*pgconn.PgConn) ctxwatch.Handler,
+) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, field, err)
 	}
 	cfg.MaxConns = int32(conns)
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	cfg.AfterConnect = connects
+	if connects != nil {
+		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+			defer cancel()
+			return connects(ctx, conn)
+		}
+	}
+	if outOfTime != nil {
+		cfg.ConnConfig.BuildContextWatcherHandler = outOfTime
+	}
 	params := cfg.ConnConfig.RuntimeParams
 	params["application_name"] = "cellway " + name
 	params["statement_timeout"] = statementTimeout
@@ -85,6 +103,11 @@ func newPool(ctx context.Context, field, url, name string, conns int, statementT
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, field, err)
 	}
 	return pool, nil
+}
+
+// keepSession lets the server cancel a statement whose context has ended, instead of dropping the session with it.
+func keepSession(conn *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
 }
 
 // sameServer refuses a server that did not write the schema, and a standby, which has no place in the log to name.
