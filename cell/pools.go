@@ -24,7 +24,7 @@ const keeperConns = 4
 const (
 	connectTimeout  = 15 * time.Second
 	cancelTimeout   = 500 * time.Millisecond // for the server to give up a statement whose context has ended
-	platformTimeout = "60s" // one statement of a move: a partition's COPY is the longest
+	platformTimeout = "60s"                  // one statement of a move: a partition's COPY is the longest
 	keeperTimeout   = "5s"
 	idleTimeout     = "15s" // a transaction that waits for its client
 )

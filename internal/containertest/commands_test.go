@@ -36,12 +36,12 @@ func newCommands(t *testing.T) *commands {
 	}
 	ports, err := localserver.FreePorts(3)
 	must(t, err)
-	c.env = append(os.Environ(), "COMPOSE_PROJECT_NAME="+c.project, "CELLWAY_IMAGE="+imageName, "CELLWAY_STATE_DIR="+t.TempDir(), "CELLWAY_PROJECT_DIR=../..", "CELLWAY_PARTITIONS=1024")
+	c.env = append(os.Environ(), "COMPOSE_PROJECT_NAME="+c.project, "CELLWAY_IMAGE="+imageName, "CELLWAY_STATE_DIR="+t.TempDir(), "CELLWAY_PROJECT_DIR=../..", "CELLWAY_PARTITIONS=512")
 	for i, name := range []string{"ROUTER", "ADMIN", "CONSUL"} {
 		c.addr[name] = fmt.Sprintf("%s:%d", localserver.Loopback, ports[i])
 		c.env = append(c.env, "CELLWAY_"+name+"_ADDR="+c.addr[name])
 	}
-	c.Stack, c.count, c.partitions = newStack(docker, project{}), 2000, 1024
+	c.Stack, c.count, c.partitions = newStack(docker, project{}), 2000, 512
 	c.ports["router"] = map[int]int{8000: ports[0], 8001: ports[1]}
 	c.client = load.New("http://"+c.addr["ROUTER"], load.NewModel())
 	t.Cleanup(func() {
@@ -125,8 +125,8 @@ func TestCommands(t *testing.T) {
 		c.mustRun(t, "add-cell", "cell-d")
 		mustHurtOnly(t, fmt.Sprintf("add-cell (%v)", time.Since(began).Round(time.Millisecond)), stop())
 		for cell, n := range c.owners(t) {
-			if n != 256 {
-				t.Errorf("%s owns %d partitions, want 256", cell, n)
+			if n != 128 {
+				t.Errorf("%s owns %d partitions, want 128", cell, n)
 			}
 		}
 	})
@@ -157,7 +157,7 @@ func TestCommands(t *testing.T) {
 		c.mustRun(t, "remove-cell", "cell-d")
 		c.mustRun(t, "add-cell", "cell-d", "--weight", "3")
 		mustHurtOnly(t, "drain, remove, add again with weight 3", stop())
-		if n := c.owners(t)["cell-d"]; n != 512 {
+		if n := c.owners(t)["cell-d"]; n != 256 {
 			t.Errorf("cell-d owns %d partitions, want half: it has half of all weight", n)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 
 // TestFaults does to the containers of one system what happens to containers, while a client writes and reads.
 func TestFaults(t *testing.T) {
-	f := start(t, 2048, 2000)
+	f := start(t, 1024, 2000)
 	everybody := []string{"cell-a", "cell-b", "cell-c", "cell-d", ""}
 
 	t.Run("roles can do what they must and no more", func(t *testing.T) { f.testAccess(t) })
@@ -22,10 +22,10 @@ func TestFaults(t *testing.T) {
 		stop := f.load(t)
 		began := time.Now()
 		must(t, f.AddCell(t.Context(), "cell-d"))
-		f.waitForOwned(t, "cell-d", 512)
+		f.waitForOwned(t, "cell-d", 256)
 		f.waitForRest(t)
 		mustHurtOnly(t, fmt.Sprintf("join (%v)", time.Since(began).Round(time.Millisecond)), stop())
-		if got, want := f.owners(t), map[string]int{"cell-a": 512, "cell-b": 512, "cell-c": 512, "cell-d": 512}; !maps.Equal(got, want) {
+		if got, want := f.owners(t), map[string]int{"cell-a": 256, "cell-b": 256, "cell-c": 256, "cell-d": 256}; !maps.Equal(got, want) {
 			t.Errorf("owners are %v, want %v", got, want)
 		}
 		f.mustCheck(t)
@@ -84,7 +84,7 @@ func TestFaults(t *testing.T) {
 	t.Run("a Consul that is cut off is noticed by no customer", func(t *testing.T) {
 		stop := f.load(t)
 		must(t, f.Cut(t.Context(), "consul"))
-		f.waitForOperations(t, 5000)
+		f.waitForOperations(t, 2000)
 		must(t, f.Join(t.Context(), "consul"))
 		f.waitForSource(t, "live")
 		for cell := range f.owners(t) {
@@ -135,7 +135,7 @@ func (f *fixture) testLostCell(t *testing.T, cell string, lose, bringBack func(c
 func (f *fixture) mustServe(t *testing.T) {
 	t.Helper()
 	stop := f.load(t)
-	f.waitForOperations(t, 1000)
+	f.waitForOperations(t, 500)
 	mustHurtOnly(t, "afterwards", stop())
 	f.mustCheck(t)
 }

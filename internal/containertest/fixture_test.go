@@ -28,6 +28,9 @@ const (
 	workers = 8
 	startIn = 4 * time.Minute
 	soon    = time.Minute // the longest that a test waits for one condition
+
+	// between two customers of a worker, so that clients leave the machine something to move customers with
+	think = 100 * time.Millisecond
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -106,6 +109,7 @@ func (f *fixture) load(t *testing.T) (stop func() load.Stats) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
+	f.client.Pause = think
 	go func() {
 		defer close(done)
 		f.client.Run(ctx, "load", f.count, workers)

@@ -9,12 +9,12 @@ import (
 
 // TestPostgresPerCell: cells share nothing but the registry; a cell joins with a server of its own, another is drained.
 func TestPostgresPerCell(t *testing.T) {
-	f := start(t, 512, 1000, "deploy/compose.postgres-per-cell.yml")
+	f := start(t, 256, 1000, "deploy/compose.postgres-per-cell.yml")
 
 	t.Run("a join and a drain move customers between servers", func(t *testing.T) {
 		stop := f.load(t)
 		must(t, f.AddCell(t.Context(), "cell-d"))
-		f.waitForOwned(t, "cell-d", 128)
+		f.waitForOwned(t, "cell-d", 64)
 		f.waitForRest(t)
 		f.order(t, "drain", "cell-b")()
 		mustHurtOnly(t, "join and drain between servers", stop())
@@ -42,7 +42,7 @@ func TestPostgresPerCell(t *testing.T) {
 
 // TestThreeConsulServers: the registry loses its leader, and then two of its three servers.
 func TestThreeConsulServers(t *testing.T) {
-	f := start(t, 512, 1000, "deploy/compose.consul-3.yml")
+	f := start(t, 256, 1000, "deploy/compose.consul-3.yml")
 
 	t.Run("gossip is encrypted", func(t *testing.T) {
 		token, err := f.Secret(t.Context(), "setup", "/run/cellway/setup/consul-management-token")
@@ -61,7 +61,7 @@ func TestThreeConsulServers(t *testing.T) {
 		f.waitForMoves(t, 10)
 		leader := f.consulLeader(t)
 		must(t, f.Kill(t.Context(), leader))
-		f.waitForOwned(t, "cell-d", 128)
+		f.waitForOwned(t, "cell-d", 64)
 		f.waitForRest(t)
 		mustHurtOnly(t, leader+", Consul's leader, killed during a join", stop())
 		must(t, f.Revive(t.Context(), leader))
@@ -80,7 +80,7 @@ func TestThreeConsulServers(t *testing.T) {
 		for _, name := range gone {
 			must(t, f.Freeze(t.Context(), name))
 		}
-		f.waitForOperations(t, 5000)
+		f.waitForOperations(t, 2000)
 		for _, name := range gone {
 			must(t, f.Thaw(t.Context(), name))
 		}

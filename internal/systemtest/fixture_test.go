@@ -145,7 +145,7 @@ func (f *fixture) load(t *testing.T) (stop func() load.Stats) {
 	e, err := f.sys.Endpoints()
 	f.must(t, err)
 	l := load.New(e.Router, f.model)
-	l.Recorder = f.recorder
+	l.Recorder, l.Pause = f.recorder, think
 	f.current = l
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
