@@ -102,11 +102,6 @@ func Cases(seed uint64) []Case {
 	return cases
 }
 
-// Strikes says whether one of the case's faults has this victim.
-func (c Case) Strikes(v Victim) bool {
-	return slices.ContainsFunc(c.Faults, func(f Fault) bool { return f.Victim == v })
-}
-
 // rowOfKills draws n kills, in the order of their points.
 func rowOfKills(chance *rand.Rand, points []mover.Point, n int) []Fault {
 	at := chance.Perm(len(points))[:n]

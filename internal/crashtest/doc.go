@@ -28,6 +28,4 @@
 //
 // A case that fails names its number, how to run it alone, and the directory that keeps the processes' logs and every
 // operation of the client as JSON lines. CELLWAY_CRASH_SEED=n is another order; CELLWAY_CRASH_CASE=n one case alone.
-// CELLWAY_CRASH_LEAVE_OUT=sessions leaves out the cases with that victim, as `make test` does: on a machine that does much else
-// a cell whose sessions were all ended has been seen not to get them back within the minute; why is not understood.
 package crashtest

@@ -2,11 +2,13 @@ package crashtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,6 +46,7 @@ func (s *system) judge(t *testing.T) {
 	for _, cell := range cellNames() {
 		s.mustOwn(t, conn, cell, m)
 	}
+	s.mustKeepNoOpenMove(t)
 	report, err := checker.Check(t.Context(), []string{s.database}, partitions, counts(m), s.model)
 	must(t, err)
 	if len(report.Faults) > 0 {
@@ -81,22 +84,51 @@ func residue(ctx context.Context, conn *pgx.Conn, cell string) error {
 	return nil
 }
 
-// mustOwn requires that a cell owns what the map says, partition by partition.
+// mustOwn requires that a cell owns what the map says, partition by partition, since the same epoch.
 func (s *system) mustOwn(t *testing.T, conn *pgx.Conn, cell string, m *placement.Map) {
 	t.Helper()
 	table := pgx.Identifier{placement.SchemaName(cell), "cellway_partitions"}.Sanitize()
-	rows, err := conn.Query(t.Context(), `SELECT partition FROM `+table+` WHERE state = 'owned' ORDER BY 1`)
+	rows, err := conn.Query(t.Context(), `SELECT partition, epoch FROM `+table+` WHERE state = 'owned' ORDER BY 1`)
 	must(t, err)
-	owned, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	type held struct {
+		Partition int
+		Epoch     placement.Epoch
+	}
+	owned, err := pgx.CollectRows(rows, pgx.RowToStructByPos[held])
 	must(t, err)
-	var mapped []int
+	var mapped []held
 	for p := range partitions {
-		if owner, _ := m.Owner(placement.Partition(p)); owner == cell {
-			mapped = append(mapped, p)
+		if owner, since := m.Owner(placement.Partition(p)); owner == cell {
+			mapped = append(mapped, held{p, since})
 		}
 	}
 	if !slices.Equal(owned, mapped) {
 		t.Errorf("%s owns %v, the map says %v", cell, owned, mapped)
+	}
+}
+
+// mustKeepNoOpenMove looks at Consul's keys themselves: no move is open, and nobody but the leader holds a lock.
+func (s *system) mustKeepNoOpenMove(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.consul.Addr+"/v1/kv/?recurse", nil)
+	must(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer resp.Body.Close()
+	var pairs []struct{ Key, Session string }
+	must(t, json.NewDecoder(resp.Body).Decode(&pairs))
+	if len(pairs) < 5 { // the cluster, the map, the epoch, the token, the leader
+		t.Errorf("only %d keys in Consul: %v", len(pairs), pairs)
+	}
+	for _, pair := range pairs {
+		if strings.Contains(pair.Key, "/moves/open/") {
+			t.Errorf("Consul still has %s", pair.Key)
+		}
+		if pair.Session != "" && !strings.HasSuffix(pair.Key, "/leader") {
+			t.Errorf("Consul's key %s is still locked by session %s", pair.Key, pair.Session)
+		}
 	}
 }
 
