@@ -46,18 +46,23 @@ func hasTest(t *testing.T, dir, name string) bool {
 	return false
 }
 
-// everyBugIsNamed in the last column of a table, and nothing else is.
+var bugsTest = regexp.MustCompile(`(?m)^package: \./(\S+)\ntest: \^(Test\w+)\$`)
+
+// everyBugIsNamed in the last column of a table, beside the test that must catch it, and nothing else is; every rule has one.
 func everyBugIsNamed(t *testing.T, text string) {
 	t.Helper()
-	named := map[string]bool{}
+	named := map[string]string{} // the tests beside it
 	for line := range strings.Lines(text) {
 		columns := strings.Split(strings.TrimSpace(line), "|")
 		if len(columns) != 6 || !strings.Contains(columns[3], "`") {
 			continue
 		}
+		if strings.TrimSpace(columns[4]) == "" {
+			t.Errorf("no seeded bug breaks the rule %s", columns[2])
+		}
 		for _, name := range strings.Split(columns[4], ",") {
 			if name = strings.TrimSpace(name); name != "" {
-				named[name] = true
+				named[name] = columns[3]
 			}
 		}
 	}
@@ -67,8 +72,16 @@ func everyBugIsNamed(t *testing.T, text string) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".bug")
-		if !named[name] {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests, ok := named[name]
+		if !ok {
 			t.Errorf("the seeded bug %s is under no rule", name)
+		}
+		if by := bugsTest.FindStringSubmatch(string(raw)); by == nil || !strings.Contains(tests, "`"+by[1]+"."+by[2]+"`") {
+			t.Errorf("the seeded bug %s is not beside the test that must catch it: %v", name, by)
 		}
 		delete(named, name)
 	}
