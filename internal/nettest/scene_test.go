@@ -110,6 +110,7 @@ func (sc scene) play(t *testing.T, s *system, c *clients) {
 	owners, err := s.store.Map(ctx)
 	must(t, err)
 	l := c.load()
+	c.seen = len(c.recorder.Operations())
 	stop := c.start(ctx, l, c.shared)
 	must(t, until(ctx, func(context.Context) error {
 		if n := l.Operations(); n < 200 {
@@ -121,6 +122,9 @@ func (sc scene) play(t *testing.T, s *system, c *clients) {
 	must(t, until(ctx, func(ctx context.Context) error { return s.atRest(ctx, after) }))
 	stats := stop()
 	t.Logf("%s on %s at %s for %v: %s", sc.fault.name, sc.link, sc.at, sc.lasts, stats)
+	if n := stats.Failed["wrong"] + stats.Failed["undeserved"]; n > 0 {
+		t.Errorf("%d answers were not what anybody deserved:\n%s", n, strings.Join(stats.Wrong, "\n"))
+	}
 	sc.judge(t, s, c, owners, span)
 }
 
@@ -171,7 +175,6 @@ func (sc scene) judge(t *testing.T, s *system, c *clients, owners *placement.Map
 	must(t, until(ctx, func(ctx context.Context) error { return c.load().Settle(ctx, c.shared) }))
 	ops := c.recorder.Operations()
 	fresh := ops[c.seen:]
-	c.seen = len(ops)
 	need := history.Need{Operations: 200, Concurrent: 20, Spans: c.recorder.Spans(span)}
 	if err := need.Missing(fresh); err != nil {
 		t.Error(err)
