@@ -20,10 +20,11 @@ const (
 
 // watchRebalance shows the running rebalance until it has ended and done says that what was asked for is so.
 // It has no limit of its own: a rebalance may rightly wait for a sick cell, and says so; Ctrl-C ends the watching, not
-// the rebalance.
+// the rebalance. The error is a [held] if somebody has cancelled it: then nothing more will move.
 func watchRebalance(ctx context.Context, c *adminClient, out io.Writer, title string, done func(context.Context) (bool, error)) error {
 	show := newProgress(out, title)
 	defer show.close()
+	var hold holdWatch
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 	for {
@@ -31,8 +32,12 @@ func watchRebalance(ctx context.Context, c *adminClient, out io.Writer, title st
 		if err := c.call(ctx, http.MethodGet, "/admin/rebalance", &r); err != nil {
 			return err
 		}
+		hold.begin(r, time.Now())
 		if !r.Running {
 			ok, err := done(ctx)
+			if err == nil {
+				err = hold.look(r, ok, time.Now())
+			}
 			if err != nil || ok {
 				return err
 			}
@@ -44,6 +49,52 @@ func watchRebalance(ctx context.Context, c *adminClient, out io.Writer, title st
 		case <-ticker.C:
 		}
 	}
+}
+
+// heldFor is how long nothing may move, because somebody wants it so, before that is taken for the answer: an order that
+// ends an earlier hold takes a moment to be seen.
+const heldFor = 3 * time.Second
+
+// held is the error of whoever watches a rebalance that somebody has cancelled.
+type held struct{ by wordInfo }
+
+func (e held) Error() string {
+	return fmt.Sprintf("%s has cancelled it at %s: what has not moved stays where it is; cellway rebalance takes it up again",
+		e.by.Who, e.by.Since.Local().Format(time.TimeOnly))
+}
+
+// holdWatch finds out whether somebody has cancelled what is watched.
+type holdWatch struct {
+	looked bool
+	first  wordInfo  // the hold that was there at the first look, zero if none: an earlier one, or what was asked for itself
+	since  time.Time // since when nothing but that hold was seen
+}
+
+// begin takes in an answer, if it is the first.
+func (w *holdWatch) begin(r rebalanceReply, now time.Time) {
+	if !w.looked {
+		w.looked, w.first, w.since = true, holder(r), now
+	}
+}
+
+func holder(r rebalanceReply) wordInfo {
+	if r.Held == nil {
+		return wordInfo{}
+	}
+	return *r.Held
+}
+
+// look takes in an answer that says that nothing runs; settled says that what was asked for is so.
+func (w *holdWatch) look(r rebalanceReply, settled bool, now time.Time) error {
+	by := holder(r)
+	switch {
+	case by == wordInfo{}:
+		w.since = now
+		return nil
+	case by != w.first, !settled && now.Sub(w.since) > heldFor:
+		return held{by}
+	}
+	return nil
 }
 
 // progress is a bar on a terminal and a line now and then elsewhere.

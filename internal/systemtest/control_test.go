@@ -17,10 +17,10 @@ func TestOperatorsControlMoves(t *testing.T) {
 	stop := f.load(t)
 	joining, enough := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer enough()
-	joined := make(chan struct{})
+	joined := make(chan error, 1)
 	go func() {
-		defer close(joined)
-		_, _ = f.sys.Run(joining, "add-cell", "cell-d") // cut off: its rebalance is cancelled
+		_, err := f.sys.Run(joining, "add-cell", "cell-d")
+		joined <- err
 	}()
 
 	f.waitForMoves(t, 30)
@@ -36,8 +36,9 @@ func TestOperatorsControlMoves(t *testing.T) {
 	f.waitForMoves(t, 30)
 	f.run(t, 8*time.Minute, "cancel", "--rebalance", "--as", "the night shift")
 	f.must(t, Until(joining, f.noMoveIsOpen(joining)))
-	enough()
-	<-joined
+	if err := <-joined; err == nil || !strings.Contains(err.Error(), "the night shift has cancelled it") {
+		t.Errorf("add-cell ended with %v: it is to say that its rebalance was cancelled, and by whom", err)
+	}
 	moves := f.history(t)
 	f.stays(t, len(moves))
 	stats := stop()
