@@ -219,7 +219,7 @@ func statusOf(code string) int {
 		return http.StatusUnprocessableEntity
 	case protocol.CodePeer:
 		return http.StatusBadGateway
-	case protocol.CodeBusy, protocol.CodeSilent, protocol.CodeLocked:
+	case protocol.CodeBusy, protocol.CodeSilent, protocol.CodeLocked, protocol.CodeReplica:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

@@ -89,7 +89,7 @@ func (in *instance) pull(ctx context.Context, p placement.Partition, cmd protoco
 	return reply, nil
 }
 
-// check counts what was sealed.
+// check counts what was sealed, once every replica of the target has it: nothing is swept before that.
 func (in *instance) check(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Reply, error) {
 	row, err := in.ledger.Row(ctx, p)
 	if err != nil {
@@ -97,6 +97,9 @@ func (in *instance) check(ctx context.Context, p placement.Partition, cmd protoc
 	}
 	if cmd.Token < row.Token {
 		return protocol.Reply{}, refuse(protocol.CodeStale, row, "token %d is below the row's %d: a newer leader has been here", cmd.Token, row.Token)
+	}
+	if err := in.ledger.Replicated(ctx, p); err != nil {
+		return protocol.Reply{}, err
 	}
 	if kept := in.looks.take(p, cmd.Move); kept != nil {
 		check, err := kept.Check(ctx, kept.tables)

@@ -72,7 +72,7 @@ func (j job) failed(err error, cfg Config, now time.Time) (job, time.Duration) {
 			j.mv.Error = fmt.Sprintf("after %d tries: %s", j.mv.Tries, err)
 		}
 		j.report = j.mv.Tries == cfg.ReportAfter
-	case code == protocol.CodeLocked:
+	case code == protocol.CodeLocked, code == protocol.CodeReplica:
 		// Who holds it up is told at once, and now and then again: by then others may.
 		j.report = j.mv.Error == "" || j.failures%cfg.ReportAfter == 0
 		j.mv.Error = err.Error()

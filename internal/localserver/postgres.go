@@ -34,6 +34,9 @@ type PostgresConfig struct {
 	Settings map[string]string // server settings beside, or instead of, the defaults
 	Output   io.Writer         // the server's log; nil: dropped
 	Stop     time.Duration     // how long a fast shutdown may take before an immediate one; 0: 10 s
+	// Follow is the superuser's URL of a server whose asynchronous standby this one is to be: its data begins as a base
+	// backup of that server. "": a server of its own. [Postgres.Promote] ends the following.
+	Follow string
 }
 
 // Postgres is a running private server. Its data stays in its directory when it stops: the next StartPostgres on
@@ -107,7 +110,7 @@ func preparePostgres(ctx context.Context, cfg PostgresConfig) (*postgresStart, e
 	}
 	if major == 0 {
 		s.created = true
-		s.password, err = initPostgres(ctx, s.bin, s.as, dir, place)
+		s.password, err = s.makeData(ctx, dir, place)
 	} else {
 		s.password, err = readPassword(dir)
 	}
@@ -115,6 +118,13 @@ func preparePostgres(ctx context.Context, cfg PostgresConfig) (*postgresStart, e
 		return nil, err
 	}
 	return s, awaitUnused(ctx, s.data)
+}
+
+func (s *postgresStart) makeData(ctx context.Context, dir, place string) (password string, err error) {
+	if s.cfg.Follow != "" {
+		return copyPostgres(ctx, s.bin, s.as, dir, place, s.cfg.Follow)
+	}
+	return initPostgres(ctx, s.bin, s.as, dir, place)
 }
 
 func (s *postgresStart) start(ctx context.Context) (*Postgres, *tail, error) {

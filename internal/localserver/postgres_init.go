@@ -28,23 +28,37 @@ func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, 
 		return "", err
 	}
 	defer os.Remove(pwfile)
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"),
+	err := makeDataBy(ctx, bin, as, place, "initdb",
 		"-D", making, "-U", superuser, "--pwfile="+pwfile, "--auth=scram-sha-256",
 		// The same order of texts on every system, and no locale that might be missing.
 		"--encoding=UTF8", "--locale=C", "--no-instructions")
+	if err != nil {
+		return "", err
+	}
+	return password, putInPlace(dir, place, making, password)
+}
+
+// makeDataBy runs one of Postgres's programs as the server's user.
+func makeDataBy(ctx context.Context, bin PostgresBin, as *syscall.Credential, place, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, program), args...)
 	cmd.Env, cmd.Dir = postgresEnv(place), place
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	endWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	if out, err := runOnOwnThread(cmd); err != nil {
-		return "", fmt.Errorf("postgres: initdb: %w: %s", err, lastLines(out, 3))
+		return fmt.Errorf("postgres: %s: %w: %s", program, err, lastLines(out, 3))
 	}
+	return nil
+}
+
+// putInPlace makes finished data what the next start finds.
+func putInPlace(dir, place, making, password string) error {
 	if err := os.WriteFile(filepath.Join(dir, passwordFile), []byte(password+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("postgres: keep password: %w", err)
+		return fmt.Errorf("postgres: keep password: %w", err)
 	}
 	if err := os.Rename(making, filepath.Join(place, "data")); err != nil {
-		return "", fmt.Errorf("postgres: put data in place: %w", err)
+		return fmt.Errorf("postgres: put data in place: %w", err)
 	}
-	return password, nil
+	return nil
 }
 
 func writeFor(as *syscall.Credential, path, content string) error {

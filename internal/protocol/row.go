@@ -125,6 +125,7 @@ const (
 	CodeCatalog  = "catalog"         // the two sides' tracked tables do not fit; the message names what
 	CodePeer     = "peer"            // import, copy, pull, own: the source did not answer, or refused
 	CodeLocked   = "locked"          // the row's lock could not be had in time; the message names who holds it
+	CodeReplica  = "replica_behind"  // check: a replica of the target lacks what was moved; the message names it
 	CodeInvalid  = "invalid"         // the command itself is malformed
 	CodeDenied   = "denied"          // the credential is missing or wrong
 	CodeInternal = "internal"        // anything else

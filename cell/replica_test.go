@@ -1,0 +1,128 @@
+package cell
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/localserver"
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/internal/testgroup"
+)
+
+// replicated is a Postgres server with an asynchronous standby.
+type replicated struct {
+	primary, standby *localserver.Postgres
+	wal              *link // between them
+}
+
+// newReplicated starts both, programs of this machine: containers have no way to copy one another's data.
+func newReplicated(t *testing.T) *replicated {
+	t.Helper()
+	if _, err := localserver.FindPostgres("", 0); err != nil {
+		testgroup.NotRun(t, "tests of replicas", err)
+	}
+	r := &replicated{primary: startServer(t, "")}
+	r.wal = newLink(t, r.primary.URL("postgres"))
+	r.standby = startServer(t, r.wal.through(t, r.primary.URL("postgres")))
+	r.catchUp(t)
+	return r
+}
+
+func startServer(t *testing.T, follow string) *localserver.Postgres {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cellway-replica-*") //nolint:usetesting // the server's user cannot enter t.TempDir
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := localserver.RemovePostgres(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	settings := map[string]string{"fsync": "off", "hot_standby_feedback": "off", "wal_retrieve_retry_interval": "100ms"}
+	pg, err := localserver.StartPostgres(t.Context(), localserver.PostgresConfig{Dir: filepath.Join(dir, "server"), Settings: settings, Follow: follow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = pg.Thaw()
+		pg.Kill()
+	})
+	return pg
+}
+
+// catchUp waits until the standby shows everything that is committed.
+func (r *replicated) catchUp(t *testing.T) {
+	t.Helper()
+	var at string
+	query(t, r.primary, `SELECT pg_current_wal_flush_lsn()::text`, &at)
+	eventually(t, "the standby has everything", func() bool {
+		var there bool
+		query(t, r.standby, `SELECT coalesce(pg_last_wal_replay_lsn() >= '`+at+`', false)`, &there)
+		return there
+	})
+}
+
+// query reads one value as the superuser.
+func query(t *testing.T, pg *localserver.Postgres, sql string, to any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, pg.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if err := conn.QueryRow(ctx, sql).Scan(to); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// Rule 13: until every replica of the target has what was moved, the source keeps its rows.
+func TestRule13TheSweepWaitsForTheTargetsReplicas(t *testing.T) {
+	r := newReplicated(t)
+	s := newSystemAt(t, r.primary.URL("postgres"))
+	a, b := s.start("cell-a"), s.start("cell-b")
+	a.assign(0)
+	wantStatus(t, "create", a.put(0, "Ann"), 200)
+	m := newMove(t, a, b, 0, 2)
+	m.untilReady()
+	m.handover()
+	if err := r.standby.Freeze(); err != nil { // as a slow or distant one
+		t.Fatal(err)
+	}
+	m.do(b, protocol.VerbOwn, m.underFence)
+	wantStatus(t, "nobody waits for the replica but the sweep", b.put(0, "Bob"), 200)
+	lags := func(name string) {
+		t.Helper()
+		_, err := m.try(b, protocol.VerbCheck, nil)
+		if protocol.CodeOf(err) != protocol.CodeReplica || !strings.Contains(err.Error(), name) {
+			t.Errorf("check with %s behind: %v", name, err)
+		}
+		if _, err := m.try(a, protocol.VerbSweep, nil); protocol.CodeOf(err) != protocol.CodeConflict {
+			t.Errorf("sweep with %s behind: %v", name, err)
+		}
+	}
+	lags("walreceiver")
+	if err := r.standby.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	m.do(b, protocol.VerbCheck, nil)
+
+	// One that is not connected is known by its slot alone.
+	var at string
+	query(t, r.primary, `SELECT lsn::text FROM pg_create_physical_replication_slot('far_away', true)`, &at)
+	wantStatus(t, "a write after the slot's position", b.put(0, "Cid"), 200)
+	lags("far_away")
+	query(t, r.primary, `SELECT 'x' FROM pg_drop_replication_slot('far_away')`, &at)
+	m.check()
+	m.do(a, protocol.VerbSweep, nil)
+}

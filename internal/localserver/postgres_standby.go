@@ -1,0 +1,49 @@
+package localserver
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// copyPostgres makes the data directory <place>/data a base backup of the server at the superuser's URL, set up to follow
+// it. The superuser and his password are those of that server. Killed on the way it leaves nothing that looks finished.
+func copyPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, dir, place, from string) (string, error) {
+	u, err := url.Parse(from)
+	if err != nil {
+		return "", fmt.Errorf("postgres: the server to follow: %w", err)
+	}
+	password, _ := u.User.Password()
+	making := filepath.Join(place, "data.new")
+	if err := os.RemoveAll(making); err != nil {
+		return "", fmt.Errorf("postgres: remove unfinished data: %w", err)
+	}
+	err = makeDataBy(ctx, bin, as, place, "pg_basebackup",
+		"-D", making, "-d", from, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+	if err != nil {
+		return "", err
+	}
+	return password, putInPlace(dir, place, making, password)
+}
+
+// Promote makes a standby a server of its own, on a new timeline, and returns when it takes writes.
+func (p *Postgres) Promote(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.URL(superuser))
+	if err != nil {
+		return fmt.Errorf("postgres: promote: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var done bool
+	if err := conn.QueryRow(ctx, `SELECT pg_promote(true, 60)`).Scan(&done); err != nil {
+		return fmt.Errorf("postgres: promote: %w", err)
+	}
+	if !done {
+		return fmt.Errorf("postgres: promote: still a standby after 60 s")
+	}
+	return nil
+}
