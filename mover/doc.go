@@ -14,7 +14,7 @@
 //	 8 handover   source: moved. The point of no return: before it every failure undoes, from it all goes forward
 //	 9 own        target: owned; requests go on
 //	10 flip       registry: map and journal, in one transaction
-//	   check      both: the source's frozen rows are those that were ready at the target
+//	   check      both: every replica of the target has the rows, and the source's frozen ones are those that were ready there
 //	11 receipt    both: the durable record
 //	12 sweep      source: the rows go
 //	   done       journal: into the history

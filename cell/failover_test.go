@@ -1,0 +1,231 @@
+package cell
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cellway/cellway/internal/localserver"
+	"github.com/cellway/cellway/internal/protocol"
+	"github.com/cellway/cellway/internal/restored"
+	"github.com/cellway/cellway/placement"
+)
+
+// moveSteps are those of a move, in their order.
+func moveSteps() []func(m *handMove) {
+	receipt := func(m *handMove) func(c *protocol.Command) {
+		return func(c *protocol.Command) {
+			c.Receipt = &protocol.Receipt{Move: m.base.Move, Partition: m.p, From: m.from.cfg.Cell, To: m.to.cfg.Cell, Epoch: m.base.Epoch}
+		}
+	}
+	return []func(m *handMove){
+		(*handMove).record, (*handMove).importNew, func(m *handMove) { m.copy() },
+		func(m *handMove) { m.do(m.from, protocol.VerbClose, nil) }, (*handMove).fence, func(m *handMove) { m.pull() },
+		(*handMove).handover, func(m *handMove) { m.do(m.to, protocol.VerbOwn, m.underFence) },
+		(*handMove).check,
+		func(m *handMove) { m.do(m.from, protocol.VerbReceipt, receipt(m)) }, func(m *handMove) { m.do(m.to, protocol.VerbReceipt, receipt(m)) },
+		func(m *handMove) { m.do(m.from, protocol.VerbSweep, nil) },
+	}
+}
+
+// lapse is which steps of a move the standby lacks: those from the first to before the second.
+type lapse struct{ from, to int }
+
+// lapses are every step alone, and some in a row.
+func lapses() []lapse {
+	all := []lapse{{3, 6}, {5, 8}, {6, 9}, {7, 10}}
+	for i := range moveSteps() {
+		all = append(all, lapse{i, i + 1})
+	}
+	return all
+}
+
+// TestRule13AFailoverAtEveryStepMakesNoSecondOwner: each partition's move stands at another step when the database of one
+// side stops sending its log; it dies one step later, or three, and its standby, which lacks them, takes its place.
+func TestRule13AFailoverAtEveryStepMakesNoSecondOwner(t *testing.T) {
+	for _, victim := range []string{"cell-a", "cell-b"} {
+		if t.Failed() {
+			return
+		}
+		t.Run("of "+map[string]string{"cell-a": "the source", "cell-b": "the target"}[victim], func(t *testing.T) {
+			f := newFailover(t, victim)
+			steps := moveSteps()
+			var moves []*handMove
+			for i, l := range lapses() {
+				m := newMove(t, f.a, f.b, placement.Partition(i), 2)
+				for _, step := range steps[:l.from] {
+					step(m)
+				}
+				moves = append(moves, m)
+			}
+			f.db.catchUp(t)
+			f.db.wal.setCut(true)
+			for i, l := range lapses() {
+				for _, step := range steps[l.from:l.to] {
+					step(moves[i])
+				}
+			}
+			f.failOver(t)
+			f.mustBeShut(t, moves)
+			f.mustHaveOneOwnerOnceCompared(t, moves)
+		})
+	}
+}
+
+// failover is two cells, each on its own server; the victim's has a standby.
+type failover struct {
+	victim string
+	db     *replicated
+	way    *link // from the victim's instance to its database
+	a, b   *running
+	fail   *system // the victim's
+}
+
+func newFailover(t *testing.T, victim string) *failover {
+	t.Helper()
+	f := &failover{victim: victim, db: newReplicated(t)}
+	f.fail = newSystemAt(t, f.db.primary.URL("postgres"))
+	other := newSystem(t)
+	other.store = f.fail.store
+	f.way = newLink(t, f.fail.url)
+	through := func(c *Config) {
+		c.PlatformURL, c.AppURL = f.way.through(t, c.PlatformURL), f.way.through(t, c.AppURL)
+	}
+	for _, cell := range []string{"cell-a", "cell-b"} {
+		var r *running
+		if cell == victim {
+			r = f.fail.start(cell, through)
+		} else {
+			r = other.start(cell)
+		}
+		if cell == "cell-a" {
+			f.a = r
+		} else {
+			f.b = r
+		}
+	}
+	var all []placement.Partition
+	for p := range placement.Partition(testPartitions) {
+		all = append(all, p)
+	}
+	f.a.assign(all...)
+	for _, p := range all {
+		wantStatus(t, "create", f.a.put(p, fmt.Sprint("before ", p)), http.StatusOK)
+	}
+	return f
+}
+
+func (f *failover) failOver(t *testing.T) {
+	t.Helper()
+	f.way.setCut(true)
+	f.db.primary.Kill()
+	if err := f.db.standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.way.lead(t, f.db.standby.URL("postgres"))
+	// A fence that is long over must stay, too.
+	f.fail.url = f.db.standby.URL("postgres")
+	f.fail.sql(`UPDATE ` + pgx.Identifier{placement.SchemaName(f.victim), "cellway_partitions"}.Sanitize() + ` SET deadline = now() WHERE state = 'fenced'`)
+	f.way.setCut(false)
+}
+
+func (f *failover) lost() (victim, other *running) {
+	if f.victim == "cell-a" {
+		return f.a, f.b
+	}
+	return f.b, f.a
+}
+
+// mustBeShut: the promoted cell takes no write and no command, and releases nothing.
+func (f *failover) mustBeShut(t *testing.T, moves []*handMove) {
+	t.Helper()
+	victim, _ := f.lost()
+	eventually(t, "the cell knows what its database is", func() bool {
+		health := victim.send("GET", "/health", "")
+		return health.status == http.StatusServiceUnavailable && strings.Contains(health.body, "restored")
+	})
+	for _, m := range moves {
+		if got := victim.put(m.p, "after"); got.status == http.StatusOK {
+			t.Errorf("partition %d: a write at the promoted copy: %v", m.p, got)
+		}
+		for _, verb := range []protocol.Verb{protocol.VerbAdopt, protocol.VerbHandover, protocol.VerbOwn, protocol.VerbRelease} {
+			if _, err := m.try(victim, verb, func(c *protocol.Command) { c.FenceNo = 1 }); protocol.CodeOf(err) != protocol.CodeInternal || !strings.Contains(err.Error(), "restored") {
+				t.Errorf("partition %d: %s at the promoted copy: %v", m.p, verb, err)
+			}
+		}
+	}
+	if fenced := f.state(t, f.db.standby, "fenced"); f.victim == "cell-a" && fenced == 0 {
+		t.Error("the promoted copy has no fence that is over: released, or the test proves nothing")
+	}
+}
+
+func (f *failover) state(t *testing.T, pg *localserver.Postgres, state string) (n int) {
+	t.Helper()
+	query(t, pg, `SELECT count(*) FROM `+pgx.Identifier{placement.SchemaName(f.victim), "cellway_partitions"}.Sanitize()+` WHERE state = '`+state+`'`, &n)
+	return n
+}
+
+// mustHaveOneOwnerOnceCompared: whatever the comparison decides, no partition has two owners, and no customer's row is
+// deleted that is not at another cell.
+func (f *failover) mustHaveOneOwnerOnceCompared(t *testing.T, moves []*handMove) {
+	t.Helper()
+	victim, other := f.lost()
+	facts := restored.Facts{Cell: f.victim, Map: f.mapBefore(t), Peers: map[string][]protocol.Row{}, Open: map[string]bool{}}
+	for _, m := range moves {
+		facts.Own = append(facts.Own, victim.row(m.p))
+		facts.Peers[other.cfg.Cell] = append(facts.Peers[other.cfg.Cell], other.row(m.p))
+		facts.Open[m.base.Move] = true
+	}
+	owns := func(row protocol.Row) bool {
+		return row.State == protocol.StateOwned || row.State == protocol.StateFenced
+	}
+	for i, d := range restored.Decide(facts) {
+		peer := facts.Peers[other.cfg.Cell][i]
+		t.Logf("without steps %v: %s here is %s there; %s %s", lapses()[i], d.Was.State, peer.State, d.Do, d.Why)
+		if d.Do != restored.Refuse && owns(d.Row) && owns(peer) {
+			t.Errorf("partition %d: two owners: %+v and %+v", d.Partition, d.Row, peer)
+		}
+		if d.Wipes() && !slices.Contains([]protocol.State{protocol.StateOwned, protocol.StateFenced, protocol.StateReady}, peer.State) {
+			t.Errorf("partition %d: its rows are deleted, and %s is %s", d.Partition, other.cfg.Cell, peer.State)
+		}
+		f.mustHaveItsCustomer(t, d, peer, other)
+	}
+}
+
+// mustHaveItsCustomer: the customer that was there before the failover is in one of the databases, whole.
+func (f *failover) mustHaveItsCustomer(t *testing.T, d restored.Decision, peer protocol.Row, other *running) {
+	t.Helper()
+	var here int
+	query(t, f.db.standby, fmt.Sprintf(`SELECT count(*) FROM %s WHERE name = 'before %d'`,
+		pgx.Identifier{placement.SchemaName(f.victim), "customers"}.Sanitize(), d.Partition), &here)
+	there := 0
+	if got := other.get(d.Partition); got.status == http.StatusOK && got.body == fmt.Sprint("before ", d.Partition) {
+		there = 1
+	}
+	if d.Wipes() {
+		here = 0
+	}
+	held := peer.State == protocol.StateImporting || peer.State == protocol.StateReady
+	if here+there == 0 && !held {
+		t.Errorf("partition %d: its customer is lost: %s here, %s there", d.Partition, d.Was.State, peer.State)
+	}
+}
+
+// mapBefore is the map as it was: the moves were not flipped.
+func (f *failover) mapBefore(t *testing.T) *placement.Map {
+	t.Helper()
+	m, err := placement.NewMap(testPartitions)
+	for p := range placement.Partition(testPartitions) {
+		if err == nil {
+			m, err = m.WithOwner(p, "cell-a", 1)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
