@@ -66,7 +66,11 @@ func TestConsulThatDoesNotStartIsAnErrorNotACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.cfg.ConsulAddr, s.consulBin = loopback(port), "/nonexistent/consul"
+	s.cfg.StateDir = t.TempDir()
 	s.cfg = s.cfg.withDefaults()
+	if s.state, err = loadState(s.cfg); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.start(t.Context(), s.consul()); err == nil {
 		t.Error("no error")
 	}
