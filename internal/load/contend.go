@@ -21,6 +21,9 @@ type Contention struct {
 	next atomic.Int64 // the value last written: none is written twice
 }
 
+// pauseAfterFailure keeps clients from doing nothing but fail while a part of the system is away.
+const pauseAfterFailure = 20 * time.Millisecond
+
 // Contend runs the load until ctx is done. Statuses are counted; only one that no request of these can deserve is
 // noted as wrong, and 5xx are noted on the cell that answered the customer last.
 func (l *Load) Contend(ctx context.Context, c *Contention) {
@@ -30,8 +33,11 @@ func (l *Load) Contend(ctx context.Context, c *Contention) {
 			for turn := 0; ctx.Err() == nil; turn++ {
 				// Two clients take the same customer in the same turn; a turn later other two do.
 				id := ID(c.Prefix, (turn+client/2)%c.Count)
-				l.contend(context.WithoutCancel(ctx), c, client+1, id, contendedKind(turn/c.Count, client))
-				pause(ctx, c.Pause)
+				if l.contend(context.WithoutCancel(ctx), c, client+1, id, contendedKind(turn/c.Count, client)) {
+					pause(ctx, c.Pause)
+				} else {
+					pause(ctx, max(c.Pause, pauseAfterFailure))
+				}
 			}
 		})
 	}
@@ -52,7 +58,7 @@ func contendedKind(round, client int) Kind {
 	}
 }
 
-func (l *Load) contend(ctx context.Context, c *Contention, client int, id string, kind Kind) {
+func (l *Load) contend(ctx context.Context, c *Contention, client int, id string, kind Kind) (served bool) {
 	op := Operation{Client: client, Customer: id, Kind: kind}
 	if kind == KindCreate || kind == KindWrite {
 		op.N = int(c.next.Add(1))
@@ -79,7 +85,10 @@ func (l *Load) contend(ctx context.Context, c *Contention, client int, id string
 	case status != http.StatusOK && status != http.StatusCreated && status != http.StatusNoContent &&
 		status != http.StatusNotFound && status != http.StatusConflict:
 		l.stats.note(status, "undeserved", fmt.Sprintf("%s %s: status %d: %.300s", method, id, status, raw))
+	default:
+		return true
 	}
+	return false
 }
 
 // Settle reads every customer of the contention once, which must be at rest, and books what it finds as what the

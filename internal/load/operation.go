@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -129,13 +131,17 @@ func (l *Load) do(ctx context.Context, kind Kind, c *Customer, n, deserved, also
 	return status, raw
 }
 
-// Send sends one request about a customer and books nothing. Status 0 is no answer; raw then says why.
+// Send sends one request about a customer and books nothing. Status 0 is no answer; raw then says why. A connection that
+// is refused (nobody listens) is the one failure of which is known that nothing was sent: it counts as a 503.
 func (l *Load) Send(ctx context.Context, method, id, body string) (status int, cell string, raw []byte) {
 	req, err := http.NewRequestWithContext(ctx, method, l.URL+"/api/customers/"+id, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, "", []byte(err.Error())
 	}
 	resp, err := l.Client.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return http.StatusServiceUnavailable, "", []byte(err.Error())
+	}
 	if err != nil {
 		return 0, "", []byte(err.Error())
 	}

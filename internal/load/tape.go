@@ -3,11 +3,9 @@ package load
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -45,8 +43,7 @@ func NewTape(perSecond float64) *Tape {
 // CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
 func (r *Tape) CloseIdleConnections() { r.next.CloseIdleConnections() }
 
-// RoundTrip sends one request. A connection that is refused (the router is dead) is the one failure of which is known
-// that nothing was done: it becomes a 503.
+// RoundTrip sends one request.
 func (r *Tape) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := r.pace.Wait(req.Context()); err != nil {
 		return nil, err
@@ -68,9 +65,6 @@ func (r *Tape) send(req *http.Request, op *exchange) (*http.Response, error) {
 	resp, err := r.next.RoundTrip(req)
 	if err != nil {
 		op.Error = err.Error()
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
-		}
 		return nil, err
 	}
 	defer resp.Body.Close()
