@@ -32,6 +32,10 @@ var configurations = []Bounds{
 	{Name: "two leaders at once", Cells: 2, Moves: 1, Leaders: 2, Zombies: true, Copies: 1, Fencings: 1, Attempts: 1, Batches: 4, Writes: 1, MaxStates: 2e6},
 	{Name: "two copies at once", Cells: 2, Moves: 1, Leaders: 1, Late: 1, Copies: 2, Fencings: 1, Attempts: 2, Batches: 4, Writes: 0, MaxStates: 2e6},
 	{Name: "three moves", Cells: 3, Moves: 3, Leaders: 1, Copies: 1, Fencings: 2, Attempts: 1, Batches: 4, Writes: 0, MaxStates: 2e6},
+	{Name: "late commands of one move in the next", Cells: 2, Moves: 2, Leaders: 1, Late: 1, Copies: 1, Fencings: 1, Attempts: 1, Batches: 4, Writes: 1, MaxStates: 2e6},
+	{Name: "late commands over three moves", Cells: 3, Moves: 3, Leaders: 1, Late: 1, Copies: 1, Fencings: 1, Attempts: 1, Batches: 4, Writes: 0, MaxStates: 2e6},
+	{Name: "two leaders over two moves", Cells: 2, Moves: 2, Leaders: 2, Zombies: true, Copies: 1, Fencings: 1, Attempts: 1, Batches: 4, Writes: 0, MaxStates: 2e6},
+	{Name: "three leaders at once, and late commands", Cells: 2, Moves: 1, Leaders: 3, Late: 1, Zombies: true, Copies: 1, Fencings: 1, Attempts: 1, Batches: 4, Writes: 0, MaxStates: 2e6},
 }
 
 // planted are faults of single rules that the explorer has to find.
