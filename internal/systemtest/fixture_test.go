@@ -31,6 +31,7 @@ type fixture struct {
 	recorder   *history.Recorder
 	contention *load.Contention // of all loads; its customers are those of no worker
 	judged     int              // operations that were there when the history was judged last
+	loads      [][2]time.Time   // when clients ran since then
 }
 
 // start runs a system for this test alone and stops it at the end; nothing may be left running.
@@ -151,9 +152,13 @@ func (f *fixture) load(t *testing.T) (stop func() load.Stats) {
 	var running sync.WaitGroup
 	running.Go(func() { l.Run(ctx, "load", f.count, workers) })
 	running.Go(func() { l.Contend(ctx, f.contention) })
+	began := time.Now()
 	stop = func() load.Stats {
-		cancel()
-		running.Wait()
+		if ctx.Err() == nil {
+			cancel()
+			running.Wait()
+			f.loads = append(f.loads, [2]time.Time{began, time.Now()})
+		}
 		return l.Take()
 	}
 	t.Cleanup(func() { stop() })
