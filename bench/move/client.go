@@ -37,17 +37,19 @@ type client struct {
 	customers  int
 	partitions int
 	http       *http.Client
+	moving     *follower
 
 	mu      sync.Mutex
 	samples []sample
 }
 
-func newClient(url string, customers, partitions int) *client {
+func newClient(url string, customers, partitions int, moving *follower) *client {
 	transport := &http.Transport{MaxIdleConnsPerHost: inFlight, MaxIdleConns: inFlight}
-	return &client{url: url, customers: customers, partitions: partitions, http: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
+	return &client{url: url, customers: customers, partitions: partitions, moving: moving, http: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
 }
 
-// run sends until ctx ends, and waits for the answers. Every third request is a read.
+// run sends until ctx ends, and waits for the answers. Every third request is a read, and every other write goes to a
+// customer who is moving, where there is one.
 func (c *client) run(ctx context.Context) error {
 	const every = time.Second / (writesPerSecond + readsPerSecond)
 	slots := make(chan struct{}, inFlight)
@@ -72,7 +74,7 @@ func (c *client) run(ctx context.Context) error {
 			return errors.New("too weak: thousands of requests wait for an answer")
 		}
 		sent.Go(func() {
-			c.keep(c.send(due, n%3 != 2))
+			c.keep(c.send(due, c.pick(n), n%3 != 2))
 			<-slots
 		})
 	}
@@ -93,8 +95,17 @@ func (c *client) take() []sample {
 	return taken
 }
 
-func (c *client) send(due time.Time, write bool) sample {
-	id := customerID(rand.IntN(c.customers))
+func (c *client) pick(n int) (customer int) {
+	if n%3 == 0 {
+		if customer, ok := c.moving.customer(); ok {
+			return customer
+		}
+	}
+	return rand.IntN(c.customers)
+}
+
+func (c *client) send(due time.Time, customer int, write bool) sample {
+	id := customerID(customer)
 	s := sample{partition: placement.PartitionOf(id, c.partitions), write: write, due: due}
 	method, body := http.MethodGet, io.Reader(nil)
 	if write {

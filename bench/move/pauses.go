@@ -34,9 +34,12 @@ func pauses(ctx context.Context, s settings, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		c := newClient(e.Router, pauseCustomers, pausePartitions)
+		moving := newFollower(b.Admin, pauseCustomers, pausePartitions)
+		c := newClient(e.Router, pauseCustomers, pausePartitions, moving)
 		sending, stop := context.WithCancel(ctx)
+		defer stop()
 		ended := make(chan error, 1)
+		go moving.run(sending)
 		go func() { ended <- c.run(sending) }()
 		fmt.Fprintf(out, "  %d writes and %d reads a second, %v at rest, then a join\n", writesPerSecond, readsPerSecond, restFor)
 		select {
@@ -83,8 +86,8 @@ func report(out io.Writer, moves []move, before, during []sample, lasted time.Du
 	if rate := float64(len(good)) / lasted.Seconds(); rate < reached*(writesPerSecond+readsPerSecond) {
 		return fmt.Errorf("too weak: %.0f requests a second were answered with 200, not %d", rate, writesPerSecond+readsPerSecond)
 	}
-	if len(moves) < 1000 {
-		return fmt.Errorf("too weak: %d moves", len(moves))
+	if met := len(seen(moving, during)); len(moves) < 1000 || met < len(moves)*9/10 {
+		return fmt.Errorf("too weak: %d moves, of which writes met %d", len(moves), met)
 	}
 	return nil
 }
