@@ -28,20 +28,37 @@ func (in *instance) askGates(ctx context.Context, p placement.Partition, order p
 	if err != nil {
 		return nil, err
 	}
-	answers := gateAnswers{{lease: ledger.Lease{Instance: in.cfg.Instance}}}
+	own := gateAnswer{lease: ledger.Lease{Instance: in.cfg.Instance}}
+	var obeyed sync.WaitGroup
+	obeyed.Go(func() { own.reply, own.err = in.obey(ctx, p, order) })
+	answers := in.askThese(ctx, leases, p, order)
+	obeyed.Wait()
+	return append(answers, own), nil
+}
+
+// askOthers gives the order to all other instances that hold a lease now.
+func (in *instance) askOthers(ctx context.Context, p placement.Partition, order protocol.GateOrder) (gateAnswers, error) {
+	leases, err := in.ledger.Leases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return in.askThese(ctx, leases, p, order), nil
+}
+
+func (in *instance) askThese(ctx context.Context, leases []ledger.Lease, p placement.Partition, order protocol.GateOrder) gateAnswers {
+	var answers gateAnswers
 	for _, l := range leases {
 		if l.Instance != in.cfg.Instance {
 			answers = append(answers, gateAnswer{lease: l})
 		}
 	}
 	var asked sync.WaitGroup
-	for i := range answers[1:] {
-		a := &answers[i+1]
+	for i := range answers {
+		a := &answers[i]
 		asked.Go(func() { a.reply, a.err = in.askOther(ctx, a.lease, p, order) })
 	}
-	answers[0].reply, answers[0].err = in.obey(ctx, p, order)
 	asked.Wait()
-	return answers, nil
+	return answers
 }
 
 func (in *instance) askOther(ctx context.Context, l ledger.Lease, p placement.Partition, order protocol.GateOrder) (protocol.GateReply, error) {
@@ -90,10 +107,16 @@ func (in *instance) refreshGates(ctx context.Context, p placement.Partition) {
 	in.tellGates(ctx, p, protocol.GateOrder{Action: protocol.GateRefresh})
 }
 
+// tellGates gives an order that no step depends on. This instance's own gate does not wait for the list of the others.
 func (in *instance) tellGates(ctx context.Context, p placement.Partition, order protocol.GateOrder) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*in.cfg.OrderTimeout)
 	defer cancel()
-	answers, err := in.askGates(ctx, p, order)
+	own := gateAnswer{lease: ledger.Lease{Instance: in.cfg.Instance}}
+	var obeyed sync.WaitGroup
+	obeyed.Go(func() { own.reply, own.err = in.obey(ctx, p, order) })
+	answers, err := in.askOthers(ctx, p, order)
+	obeyed.Wait()
+	answers = append(answers, own)
 	if err != nil {
 		in.log.WarnContext(ctx, "gates not told", "partition", p, "order", order.Action, "error", err)
 		return

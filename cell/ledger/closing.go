@@ -42,7 +42,8 @@ func (l *Ledger) ClearClosing(ctx context.Context, p placement.Partition, cmd pr
 	})
 }
 
-// marker runs fn in a transaction of its own, beside the row as it is committed.
+// marker runs fn in a transaction of its own, beside the row as it is committed. Customers wait for it, and not for the
+// disk: the marker decides nothing (rules 5 and 6), so a server that crashes may lose it, with all writers that it kept out.
 func (l *Ledger) marker(ctx context.Context, p placement.Partition, cmd protocol.Command, fn func(tx pgx.Tx, r record) error) error {
 	if err := l.hasPartition(p); err != nil {
 		return err
@@ -50,7 +51,7 @@ func (l *Ledger) marker(ctx context.Context, p placement.Partition, cmd protocol
 	if refused := (needs{move: true}).missing(cmd); refused != nil {
 		return refused
 	}
-	err := l.inStep(ctx, l.fenceWait, func(tx pgx.Tx) error {
+	err := l.inTx(ctx, l.fenceWait, "off", func(tx pgx.Tx) error {
 		r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
 		if err != nil {
 			return fmt.Errorf("read partition %d: %w", p, err)

@@ -138,11 +138,16 @@ func (l *Ledger) step(ctx context.Context, p placement.Partition, cmd protocol.C
 
 // inStep runs fn in a transaction whose commit is durable and whose waits for locks are bounded.
 func (l *Ledger) inStep(ctx context.Context, wait time.Duration, fn func(tx pgx.Tx) error) error {
+	return l.inTx(ctx, wait, "on", fn)
+}
+
+// inTx runs fn in a transaction that commits as the setting synchronous_commit says.
+func (l *Ledger) inTx(ctx context.Context, wait time.Duration, commit string, fn func(tx pgx.Tx) error) error {
 	if wait == 0 {
 		wait = l.lockWait
 	}
 	// One round trip: customers wait while the steps of a closed partition are done.
-	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL jit = off; SET LOCAL lock_timeout = %d`, wait.Milliseconds())
+	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL jit = off; SET LOCAL lock_timeout = %d`, commit, wait.Milliseconds())
 	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 }
 
