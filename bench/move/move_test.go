@@ -72,3 +72,23 @@ func TestARunBelowItsRateIsTooWeak(t *testing.T) {
 		}
 	}
 }
+
+func TestFollowerPicksThoseWhoMove(t *testing.T) {
+	f := newFollower(nil, 100, 16)
+	if _, ok := f.customer(); ok {
+		t.Error("somebody moves before anybody has asked")
+	}
+	open := []placement.Partition{placement.PartitionOf(customerID(7), 16)}
+	f.open.Store(&open)
+	for range 100 {
+		n, ok := f.customer()
+		if p := placement.PartitionOf(customerID(n), 16); !ok || n < 0 || n >= 100 || p != open[0] {
+			t.Fatalf("customer %d of partition %d, %t; partition %d moves", n, p, ok, open[0])
+		}
+	}
+	open = []placement.Partition{}
+	f.open.Store(&open)
+	if _, ok := f.customer(); ok {
+		t.Error("somebody moves where nobody does")
+	}
+}
