@@ -50,12 +50,20 @@ func TestARunBelowItsRateIsTooWeak(t *testing.T) {
 	for p := range 1024 {
 		moves = append(moves, move{Partition: p, CreatedAt: began, EndedAt: began.Add(10 * time.Second)})
 	}
-	// All that was due in the first 10 s.
+	// All that was due in the first 10 s; every fourth is a write to one of those who move.
 	samples := func(failed string) (list []sample) {
 		for n := range 7500 {
-			list = append(list, sample{partition: 2000, due: began.Add(time.Duration(n) * time.Second / 750), took: time.Millisecond, failed: failed})
+			s := sample{partition: 2000, due: began.Add(time.Duration(n) * time.Second / 750), took: time.Millisecond, failed: failed}
+			if n%4 == 1 {
+				s.partition, s.write = placement.Partition(n/4%1024), true
+			}
+			list = append(list, s)
 		}
 		return list
+	}
+	missed := samples("")
+	for i := range missed {
+		missed[i].partition = 2000
 	}
 	for name, test := range map[string]struct {
 		during []sample
@@ -63,6 +71,7 @@ func TestARunBelowItsRateIsTooWeak(t *testing.T) {
 		enough bool
 	}{
 		"on time":       {samples(""), 10 * time.Second, true},
+		"met nobody":    {missed, 10 * time.Second, false},
 		"sent too late": {samples(""), 40 * time.Second, false},
 		"refused":       {samples("503"), 10 * time.Second, false},
 		"nothing sent":  {nil, 10 * time.Second, false},
