@@ -116,12 +116,11 @@ func (in *instance) tellGates(ctx context.Context, p placement.Partition, order 
 	obeyed.Go(func() { own.reply, own.err = in.obey(ctx, p, order) })
 	answers, err := in.askOthers(ctx, p, order)
 	obeyed.Wait()
-	answers = append(answers, own)
 	if err != nil {
 		in.log.WarnContext(ctx, "gates not told", "partition", p, "order", order.Action, "error", err)
 		return
 	}
-	for _, a := range answers {
+	for _, a := range append(answers, own) {
 		if a.err != nil {
 			in.log.WarnContext(ctx, "gate not told", "partition", p, "order", order.Action, "gate", a.lease.Instance, "error", a.err)
 		}

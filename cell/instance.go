@@ -40,6 +40,7 @@ type instance struct {
 	hinted []atomic.Int64           // by partition: when it was last put there, in Unix nanoseconds
 
 	looks    looks
+	checks   checks
 	catalog  catalog
 	probe    probe
 	count    counter

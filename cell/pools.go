@@ -22,7 +22,8 @@ const keeperConns = 4
 
 // Bounds that the server keeps for us, beside the contexts.
 const (
-	connectTimeout  = 15 * time.Second
+	dialTimeout     = 2 * time.Second        // for the server to be reached at all
+	connectTimeout  = 15 * time.Second       // and for it to make a session
 	cancelTimeout   = 500 * time.Millisecond // for the server to give up a statement whose context has ended
 	platformTimeout = "60s"                  // one statement of a move: a partition's COPY is the longest
 	keeperTimeout   = "5s"
@@ -56,11 +57,11 @@ type connectFunc func(ctx context.Context, conn *pgx.Conn) error
 func openPools(ctx context.Context, cfg Config) (*pools, error) {
 	p := &pools{}
 	var err error
-	p.platform, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" moves", cfg.PlatformConns, platformTimeout, p.sameServer, keepSession)
+	p.platform, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" moves", cfg.PlatformConns, platformTimeout, p.sameServer, keepSession(cancelTimeout))
 	if err != nil {
 		return nil, err
 	}
-	p.keeper, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" lease", keeperConns, keeperTimeout, nil, keepSession)
+	p.keeper, err = newPool(ctx, "PlatformURL", cfg.PlatformURL, cfg.Cell+" lease", keeperConns, keeperTimeout, nil, keepSession(cancelTimeout))
 	if err != nil {
 		p.close()
 		return nil, err
@@ -84,6 +85,7 @@ func newPool(ctx context.Context, field, url, name string, conns int, statementT
 	}
 	cfg.MaxConns = int32(conns)
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.ConnConfig.DialFunc = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext
 	if connects != nil {
 		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 			ctx, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -105,9 +107,13 @@ func newPool(ctx context.Context, field, url, name string, conns int, statementT
 	return pool, nil
 }
 
-// keepSession lets the server cancel a statement whose context has ended, instead of dropping the session with it.
-func keepSession(conn *pgconn.PgConn) ctxwatch.Handler {
-	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
+// keepSession lets the server cancel a statement whose context has ended, instead of dropping the session with it. A
+// server that has not done so by then loses it all the same. A cancellation that comes too late may meet the session's
+// next statement: that one fails as one does whose server is crowded, nothing of it is done, and it is tried again.
+func keepSession(within time.Duration) func(*pgconn.PgConn) ctxwatch.Handler {
+	return func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: within}
+	}
 }
 
 // sameServer refuses a server that did not write the schema, and a standby, which has no place in the log to name.

@@ -4,41 +4,82 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/cellway/cellway/internal/testenv"
+	"github.com/cellway/cellway/cell/ledger"
+	"github.com/cellway/cellway/placement"
 )
 
-// A statement that runs out of time ends on the server too, and its session is there for the next one.
-func TestStatementOutOfTimeKeepsItsSession(t *testing.T) {
-	url := testenv.Postgres(t)
-	pool, err := newPool(t.Context(), "PlatformURL", url, "cell-a moves", 1, platformTimeout, nil, keepSession)
+// A statement that runs out of time ends on the server too, and its session is there for the next one, also where the
+// statement was a transaction's.
+func TestAStatementOutOfTimeKeepsItsSession(t *testing.T) {
+	s := newSystem(t)
+	s.start("cell-a")
+	pool, err := newPool(t.Context(), "PlatformURL", s.databaseOf("cell-a")[0], "test", 1, platformTimeout, nil, keepSession(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	var before, after int
-	if err := pool.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&before); err != nil {
+	l, err := ledger.Open(t.Context(), pool, ledger.OpenConfig{Schema: placement.SchemaName("cell-a"), Cell: "cell-a", LockWait: patience})
+	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := pool.Exec(ctx, "SELECT pg_sleep(60)"); !isCancelled(err) {
-		t.Fatalf("a statement without time ended with %v", err)
+	session := func() (pid int) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if err := pool.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			t.Fatal(err)
+		}
+		return pid
 	}
-	bounded, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := pool.QueryRow(bounded, "SELECT pg_backend_pid()").Scan(&after); err != nil {
-		t.Fatal(err)
+	before := session()
+	s.cutShort(t, before, func(ctx context.Context) error {
+		_, err := pool.Exec(ctx, "SELECT pg_sleep(600)")
+		return err
+	})
+	if after := session(); after != before {
+		t.Errorf("session %d was given up for a statement, and %d made", before, after)
 	}
-	if before != after {
-		t.Errorf("session %d was given up, and %d made for the next statement", before, after)
+	s.cutShort(t, before, func(ctx context.Context) error {
+		_, err := l.SelfRelease(ctx)
+		return err
+	})
+	if after := session(); after != before {
+		t.Errorf("session %d was given up for a transaction, and %d made", before, after)
 	}
 }
 
-func isCancelled(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "57014" && passing(err)
+// cutShort ends the context of what is done in the session once it waits there, if need be for a lock on the partitions.
+func (s *system) cutShort(t *testing.T, session int, do func(ctx context.Context) error) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE cell_a.cellway_partitions`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- do(ctx) }()
+	eventually(t, "the session waits", func() bool {
+		var waits bool
+		err := tx.QueryRow(t.Context(), `SELECT wait_event_type IN ('Lock', 'Timeout') FROM pg_stat_get_activity($1)`, session).Scan(&waits)
+		return err == nil && waits
+	})
+	cancel()
+	err = <-ended
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "57014" || !passing(err) {
+		t.Errorf("it ended with %v", err)
+	}
 }

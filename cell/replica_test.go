@@ -115,7 +115,15 @@ func TestRule13TheSweepWaitsForTheTargetsReplicas(t *testing.T) {
 	if err := r.standby.Thaw(); err != nil {
 		t.Fatal(err)
 	}
+	r.catchUp(t)
+	if err := r.standby.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, "what is written later does not matter", b.put(0, "Bea"), 200)
 	m.do(b, protocol.VerbCheck, nil)
+	if err := r.standby.Thaw(); err != nil {
+		t.Fatal(err)
+	}
 
 	// One that is not connected is known by its slot alone.
 	var at string

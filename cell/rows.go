@@ -88,36 +88,3 @@ func (in *instance) pull(ctx context.Context, p placement.Partition, cmd protoco
 	}
 	return reply, nil
 }
-
-// check counts what was sealed, once every replica of the target has it: nothing is swept before that.
-func (in *instance) check(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Reply, error) {
-	row, err := in.ledger.Row(ctx, p)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	if cmd.Token < row.Token {
-		return protocol.Reply{}, refuse(protocol.CodeStale, row, "token %d is below the row's %d: a newer leader has been here", cmd.Token, row.Token)
-	}
-	if err := in.ledger.Replicated(ctx, p); err != nil {
-		return protocol.Reply{}, err
-	}
-	if kept := in.looks.take(p, cmd.Move); kept != nil {
-		check, err := kept.Check(ctx, kept.tables)
-		kept.Close(ctx)
-		if err == nil {
-			return protocol.Reply{Row: row, Check: check}, nil
-		}
-		in.log.DebugContext(ctx, "the snapshot of what was ready is lost", "partition", p, "error", err)
-	}
-	theirs, err := in.sourceTables(ctx, cmd.PeerAddrs)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	look, err := in.ledger.Look(ctx, p, cmd)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	defer look.Close(ctx)
-	check, err := look.Check(ctx, theirs)
-	return protocol.Reply{Row: row, Check: check}, err
-}

@@ -70,7 +70,7 @@ func report(out io.Writer, moves []move, before, during []sample, lasted time.Du
 	}
 	fmt.Fprintf(out, "  %d moves in %.1f s; %s\n", len(moves), took.Seconds(), errorsIn(during))
 	fmt.Fprintf(out, "  pause, as recorded                   %s\n", distribution(recorded))
-	fmt.Fprintf(out, "  pause, as clients saw it             %s  (of each move, the longest write to its partition while it lasted)\n", distribution(seen(moving, during)))
+	fmt.Fprintf(out, "  pause, as clients saw it             %s  (of each move, the longest write to its partition while it lasted; every other write goes to those who move)\n", distribution(seen(moving, during)))
 	stays := func(s sample) bool { _, moves := moving[s.partition]; return !moves }
 	for _, kind := range []struct {
 		name  string

@@ -40,7 +40,7 @@ type Change struct {
 // The pool logs in as the platform's role.
 func ReadRestored(ctx context.Context, pool *pgxpool.Pool, schema string) (Restored, error) {
 	var found Restored
-	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := transact(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		var err error
 		found, err = readRestored(ctx, tx, schema)
 		if err != nil {

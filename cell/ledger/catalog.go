@@ -42,7 +42,7 @@ type Table struct {
 // Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
 func (l *Ledger) Tables(ctx context.Context) ([]Table, error) {
 	var tables []Table
-	err := pgx.BeginTxFunc(ctx, l.pool, snapshot, func(tx pgx.Tx) (err error) {
+	err := transact(ctx, l.pool, snapshot, func(tx pgx.Tx) (err error) {
 		if err := l.settle(ctx, tx); err != nil {
 			return err
 		}

@@ -113,7 +113,7 @@ func (l *Ledger) compareFrozen(ctx context.Context, p placement.Partition, cmd p
 	if err := l.hasPartition(p); err != nil {
 		return err
 	}
-	return pgx.BeginTxFunc(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
+	return transact(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
 		if err := l.settle(ctx, tx); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted proto
 	if wanted.Base != "" && !(snapshotText.MatchString(wanted.Base) && snapshotText.MatchString(wanted.Mark)) {
 		return invalid("base and mark must be snapshots")
 	}
-	err := pgx.BeginTxFunc(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
+	err := transact(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
 		r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
 		if err != nil {
 			return fmt.Errorf("read its row: %w", err)

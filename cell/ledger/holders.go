@@ -79,7 +79,7 @@ func (l *Ledger) holders(ctx context.Context, p placement.Partition, wait time.D
 
 func (l *Ledger) tryLock(ctx context.Context, conn *pgxpool.Conn, p placement.Partition, wait time.Duration) error {
 	begin := fmt.Sprintf(`BEGIN; SET LOCAL lock_timeout = %d`, wait.Milliseconds())
-	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
+	return transact(ctx, conn, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `SELECT FROM `+l.table("cellway_partitions")+` WHERE partition = $1 FOR UPDATE`, p)
 		return err
 	})

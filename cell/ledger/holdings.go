@@ -17,7 +17,7 @@ func (l *Ledger) Holdings(ctx context.Context) (protocol.Holdings, error) {
 		Cell: l.identity.Cell, Partitions: []protocol.Holding{}, Misfiled: map[string]int64{},
 		Tables: map[string]map[placement.Partition]int64{},
 	}
-	err := pgx.BeginTxFunc(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
+	err := transact(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
 		if err := l.settle(ctx, tx); err != nil {
 			return err
 		}

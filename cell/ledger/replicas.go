@@ -19,26 +19,32 @@ const (
 
 // replicasBehind lists the physical replicas that have not written down the log up to $1, with what they lack in bytes:
 // those that are connected, and those that are not but have a slot that keeps log for them. A base backup in the making
-// is none, nor is a subscriber of changes, which is no copy of the server.
+// is none, nor is an archive of the log, which cannot be promoted, or a subscriber of changes, which is no copy of the
+// server. What the role may not see counts as behind.
 const replicasBehind = `SELECT name, coalesce(pg_wal_lsn_diff($1, lsn), -1)::bigint FROM (
 		SELECT coalesce(nullif(r.application_name, ''), 'replica') || coalesce(' at ' || host(r.client_addr), '') AS name, r.flush_lsn AS lsn
 		FROM pg_stat_replication r
-		WHERE r.state <> 'backup' AND r.application_name <> 'pg_basebackup'
+		WHERE r.state IS DISTINCT FROM 'backup'
+			AND coalesce(r.application_name, '') NOT IN ('pg_basebackup', 'pg_receivewal', 'barman_receive_wal')
 			AND NOT EXISTS (SELECT FROM pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')
 		UNION ALL
 		SELECT 'the absent replica of slot ' || slot_name, restart_lsn FROM pg_replication_slots
 		WHERE slot_type = 'physical' AND NOT active AND restart_lsn IS NOT NULL) replicas
 	WHERE lsn IS NULL OR lsn < $1 ORDER BY 1`
 
-// Replicated waits until every replica of the server has written down what is committed here now. After a move the
-// target's copy is the only one as soon as the source has swept its own: a replica that lacks it could be promoted. The
-// error is CodeReplica if one does not come up in the configured LockWait; it names each, and what it lacks. A server
-// without replicas costs one query. Replicas whose server has forgotten them cannot be waited for.
-func (l *Ledger) Replicated(ctx context.Context, p placement.Partition) error {
+// Position is where the server's log is on disk now: everything that is committed lies before it.
+func (l *Ledger) Position(ctx context.Context) (string, error) {
 	var at string
-	if err := l.pool.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&at); err != nil {
-		return fmt.Errorf("read the log's position: %w", err)
-	}
+	err := l.pool.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn()::text`).Scan(&at)
+	return at, wrap(err, "read the log's position")
+}
+
+// Replicated waits until every replica of the server has written down its log up to the position. After a move the
+// target's copy is the only one as soon as the source has swept its own: a replica that lacks it could be promoted. The
+// error is CodeReplica if one does not come up in the configured LockWait; it names each, and what it lacks. Whoever asks
+// again asks for the same position: else a replica that is always some seconds behind would never do. A server
+// without replicas costs one query. Replicas whose server has forgotten them cannot be waited for.
+func (l *Ledger) Replicated(ctx context.Context, p placement.Partition, at string) error {
 	deadline := time.Now().Add(l.lockWait)
 	for pause := replicaLook; ; pause = min(2*pause, replicaLookMax) {
 		behind, err := l.behind(ctx, at)

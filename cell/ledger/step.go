@@ -148,7 +148,7 @@ func (l *Ledger) inTx(ctx context.Context, wait time.Duration, commit string, fn
 	}
 	// One round trip: customers wait while the steps of a closed partition are done.
 	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL jit = off; SET LOCAL lock_timeout = %d`, commit, wait.Milliseconds())
-	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{BeginQuery: begin}, fn)
+	return transact(ctx, l.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 }
 
 // lockAndJudge locks the partition's row, waiting for its writers, and asks the rule. Not changed: nothing to write.

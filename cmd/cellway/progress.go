@@ -59,7 +59,7 @@ const heldFor = 3 * time.Second
 type held struct{ by wordInfo }
 
 func (e held) Error() string {
-	return fmt.Sprintf("%s has cancelled it at %s: what has not moved stays where it is; cellway rebalance takes it up again",
+	return fmt.Sprintf("%s has cancelled moves at %s: what has not moved stays where it is; cellway rebalance takes it up again",
 		e.by.Who, e.by.Since.Local().Format(time.TimeOnly))
 }
 
@@ -70,10 +70,13 @@ type holdWatch struct {
 	since  time.Time // since when nothing but that hold was seen
 }
 
-// begin takes in an answer, if it is the first.
+// begin takes in every answer before it is looked at.
 func (w *holdWatch) begin(r rebalanceReply, now time.Time) {
 	if !w.looked {
 		w.looked, w.first, w.since = true, holder(r), now
+	}
+	if r.Running {
+		w.since = now
 	}
 }
 
@@ -91,7 +94,7 @@ func (w *holdWatch) look(r rebalanceReply, settled bool, now time.Time) error {
 	case by == wordInfo{}:
 		w.since = now
 		return nil
-	case by != w.first, !settled && now.Sub(w.since) > heldFor:
+	case by.Who != w.first.Who, !by.Since.Equal(w.first.Since), !settled && now.Sub(w.since) > heldFor:
 		return held{by}
 	}
 	return nil

@@ -28,7 +28,7 @@ func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, 
 		return "", err
 	}
 	defer os.Remove(pwfile)
-	err := makeDataBy(ctx, bin, as, place, "initdb",
+	err := makeDataBy(ctx, bin, as, place, "", "initdb",
 		"-D", making, "-U", superuser, "--pwfile="+pwfile, "--auth=scram-sha-256",
 		// The same order of texts on every system, and no locale that might be missing.
 		"--encoding=UTF8", "--locale=C", "--no-instructions")
@@ -39,9 +39,9 @@ func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, 
 }
 
 // makeDataBy runs one of Postgres's programs as the server's user.
-func makeDataBy(ctx context.Context, bin PostgresBin, as *syscall.Credential, place, program string, args ...string) error {
+func makeDataBy(ctx context.Context, bin PostgresBin, as *syscall.Credential, place, password, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, program), args...)
-	cmd.Env, cmd.Dir = postgresEnv(place), place
+	cmd.Env, cmd.Dir = append(postgresEnv(place), "PGPASSWORD="+password), place
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	endWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	if out, err := runOnOwnThread(cmd); err != nil {

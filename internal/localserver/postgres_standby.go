@@ -19,12 +19,13 @@ func copyPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, 
 		return "", fmt.Errorf("postgres: the server to follow: %w", err)
 	}
 	password, _ := u.User.Password()
+	u.User = url.User(u.User.Username()) // a command's arguments are seen by everybody
 	making := filepath.Join(place, "data.new")
 	if err := os.RemoveAll(making); err != nil {
 		return "", fmt.Errorf("postgres: remove unfinished data: %w", err)
 	}
-	err = makeDataBy(ctx, bin, as, place, "pg_basebackup",
-		"-D", making, "-d", from, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+	err = makeDataBy(ctx, bin, as, place, password, "pg_basebackup",
+		"-D", making, "-d", u.String(), "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
 	if err != nil {
 		return "", err
 	}

@@ -36,7 +36,7 @@ func TestOperatorsControlMoves(t *testing.T) {
 	f.waitForMoves(t, 30)
 	f.run(t, 8*time.Minute, "cancel", "--rebalance", "--as", "the night shift")
 	f.must(t, Until(joining, f.noMoveIsOpen(joining)))
-	if err := <-joined; err == nil || !strings.Contains(err.Error(), "the night shift has cancelled it") {
+	if err := <-joined; err == nil || !strings.Contains(err.Error(), "the night shift has cancelled moves") {
 		t.Errorf("add-cell ended with %v: it is to say that its rebalance was cancelled, and by whom", err)
 	}
 	moves := f.history(t)

@@ -153,12 +153,13 @@ func (f *fixture) load(t *testing.T) (stop func() load.Stats) {
 	running.Go(func() { l.Run(ctx, "load", f.count, workers) })
 	running.Go(func() { l.Contend(ctx, f.contention) })
 	began := time.Now()
+	var once sync.Once
 	stop = func() load.Stats {
-		if ctx.Err() == nil {
+		once.Do(func() {
 			cancel()
 			running.Wait()
 			f.loads = append(f.loads, [2]time.Time{began, time.Now()})
-		}
+		})
 		return l.Take()
 	}
 	t.Cleanup(func() { stop() })
