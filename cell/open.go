@@ -24,6 +24,9 @@ var ErrOtherCluster = errors.New("the registry is another cluster's")
 const (
 	registryTimeout = 3 * time.Second
 	identityTimeout = 5 * time.Second
+
+	// linger is longer than most doors are closed for a move; a router that has to come again knows later that one is open.
+	linger = 50 * time.Millisecond
 )
 
 // errLostCluster: wait until the mover has written it back; see createCluster.
@@ -167,7 +170,7 @@ func (c *Cell) newInstance(ctx context.Context, p *pools, cluster registry.Clust
 	look := connectFunc(in.appConnects)
 	p.appConnect.Store(&look)
 	in.gate, err = gate.New(gate.Config{
-		Cell: c.cfg.Cell, Partitions: id.Partitions, Key: c.cfg.Key, Keyless: c.cfg.Keyless, OnRefused: in.onRefused,
+		Cell: c.cfg.Cell, Partitions: id.Partitions, Key: c.cfg.Key, Keyless: c.cfg.Keyless, OnRefused: in.onRefused, Linger: linger,
 	})
 	if err != nil {
 		return nil, err

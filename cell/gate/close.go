@@ -22,6 +22,7 @@ func (g *Gate) Open(p placement.Partition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.writesUntil, d.fencedSince = time.Time{}, false
+	d.tell()
 }
 
 // WaitWrites waits until no write to the partition is inside. If ctx ends before, or the door has opened meanwhile,

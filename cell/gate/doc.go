@@ -14,7 +14,8 @@
 //	absent      421                            421
 //	not known   503 unavailable                503 unavailable
 //
-// A refusal comes before the application runs, so repeating the request is always safe.
+// A refusal comes before the application runs, so repeating the request is always safe. Before a 503 fenced the request
+// lingers at the door for a little (Config.Linger): most doors open again, or turn to 421, within milliseconds.
 //
 //	       CloseWrites                             CloseReads(f)
 //	open ---------------> closed for writes     open ----------> closed for reads

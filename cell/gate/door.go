@@ -23,6 +23,8 @@ type door struct {
 	fencedSince bool      // a fence was seen since writes were closed: its end opens the door
 	readsFor    int64     // closed for reads, for this fence number; 0: not
 
+	changed chan struct{} // closed when the door may judge otherwise; nil while nobody lingers
+
 	reads, writes flights
 }
 
@@ -102,6 +104,7 @@ func (d *door) forget() {
 	defer d.mu.Unlock()
 	d.version++
 	d.state = ""
+	d.tell()
 }
 
 // put makes a row the door's state. The caller holds mu and has seen that the row is newer than what is there.
@@ -118,4 +121,5 @@ func (d *door) put(row protocol.Row) {
 	if !stillClosed {
 		d.readsFor = 0
 	}
+	d.tell()
 }

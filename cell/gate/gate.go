@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/placement"
@@ -16,7 +17,10 @@ import (
 // ErrConfig: a field of [Config] cannot be; the message names it.
 var ErrConfig = errors.New("invalid gate configuration")
 
-const defaultAnswerLimit = 1 << 20
+const (
+	defaultAnswerLimit = 1 << 20
+	defaultLingering   = 64
+)
 
 // Config is what a gate needs.
 type Config struct {
@@ -33,6 +37,10 @@ type Config struct {
 	// OnRefused hears of every request that was refused for what the gate believes of its partition: it may have
 	// missed a change. It is called on the request's way and must not block. Default: nothing.
 	OnRefused func(p placement.Partition, state protocol.State)
+	// Linger is how long a request is kept at a door that is closed for a move, before it is refused. Default: not at all.
+	Linger time.Duration
+	// Lingering is how many are kept so at once, over all doors; more are refused at once. Default: 64.
+	Lingering int
 	// AnswerLimit is the longest answer that is held until it is whole, in bytes. Default: 1 MiB.
 	AnswerLimit int
 }
@@ -46,6 +54,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: Partitions: %w", ErrConfig, placement.ValidatePartitionCount(c.Partitions))
 	case c.Key == nil:
 		return fmt.Errorf("%w: Key is missing", ErrConfig)
+	case c.Linger < 0:
+		return fmt.Errorf("%w: Linger is negative", ErrConfig)
+	case c.Lingering < 0:
+		return fmt.Errorf("%w: Lingering is negative", ErrConfig)
 	case c.AnswerLimit < 0:
 		return fmt.Errorf("%w: AnswerLimit is negative", ErrConfig)
 	}
@@ -62,6 +74,8 @@ type Gate struct {
 	counts  [results]atomic.Uint64
 	took    latencies // of writes
 	buffers sync.Pool // of *bytes.Buffer, for answers
+
+	lingering chan struct{} // a place for each request that is kept at a door
 }
 
 // New returns a gate without a lease that knows of no state: it admits nothing.
@@ -70,13 +84,14 @@ func New(cfg Config) (*Gate, error) {
 		return nil, err
 	}
 	cfg.AnswerLimit = cmp.Or(cfg.AnswerLimit, defaultAnswerLimit)
+	cfg.Lingering = cmp.Or(cfg.Lingering, defaultLingering)
 	if cfg.Keyless == nil {
 		cfg.Keyless = func(*http.Request) bool { return true }
 	}
 	if cfg.OnRefused == nil {
 		cfg.OnRefused = func(placement.Partition, protocol.State) {}
 	}
-	g := &Gate{cfg: cfg, doors: make([]door, cfg.Partitions)}
+	g := &Gate{cfg: cfg, doors: make([]door, cfg.Partitions), lingering: make(chan struct{}, cfg.Lingering)}
 	g.buffers.New = func() any { return new(bytes.Buffer) }
 	g.lease.Store(&lease{})
 	return g, nil

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -34,28 +35,45 @@ type visit struct {
 func (g *Gate) enter(r *http.Request) (*visit, refusal) {
 	v := &visit{lease: g.lease.Load()}
 	v.flight = flight{method: r.Method, path: r.URL.Path, since: time.Now(), write: isWrite(r.Method)}
-	if !v.lease.valid(v.since) {
-		return nil, unavailable("the cell holds no lease in its database; nothing was done")
-	}
-	if why := g.frozen.Load(); why != nil && v.write {
-		return nil, unavailable(*why)
+	if re := g.closed(v); re != nil {
+		return nil, *re
 	}
 	key, ok, err := g.cfg.Key(r)
 	switch {
 	case err != nil:
 		return nil, badKey(err)
 	case ok:
-		return g.knock(v, placement.PartitionOf(key, len(g.doors)))
+		return g.knock(r.Context(), v, placement.PartitionOf(key, len(g.doors)))
 	case !g.cfg.Keyless(r):
 		return nil, noRoute()
 	}
 	return v, refusal{}
 }
 
-// knock asks the partition's door.
-func (g *Gate) knock(v *visit, p placement.Partition) (*visit, refusal) {
+// closed says why nobody is admitted just now, whatever his partition; nil if they are.
+func (g *Gate) closed(v *visit) *refusal {
+	if !v.lease.valid(v.since) {
+		re := unavailable("the cell holds no lease in its database; nothing was done")
+		return &re
+	}
+	if why := g.frozen.Load(); why != nil && v.write {
+		re := unavailable(*why)
+		return &re
+	}
+	return nil
+}
+
+// knock asks the partition's door, and again after a little where that is closed for a move.
+func (g *Gate) knock(ctx context.Context, v *visit, p placement.Partition) (*visit, refusal) {
 	v.door = &g.doors[p]
 	answer, seen := v.door.enter(&v.flight)
+	if answer == fenced {
+		g.cfg.OnRefused(p, seen.state)
+		var re *refusal
+		if answer, seen, re = g.linger(ctx, v); re != nil {
+			return nil, *re
+		}
+	}
 	if answer == admit {
 		return v, refusal{}
 	}

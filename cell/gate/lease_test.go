@@ -111,7 +111,7 @@ func BenchmarkEnterAndLeave(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		v := &visit{lease: f.lease.Load(), flight: flight{method: "PUT", since: time.Now(), write: true}}
-		if v, _ = f.knock(v, placement.PartitionOf(key, testPartitions)); v == nil {
+		if v, _ = f.knock(b.Context(), v, placement.PartitionOf(key, testPartitions)); v == nil {
 			b.Fatal("refused")
 		}
 		v.door.leave(&v.flight)

@@ -36,7 +36,7 @@ func newMover() *cobra.Command {
 	flags.DurationVar(&f.sessionTTL, "session-ttl", 10*time.Second, "how long leadership outlives its holder's silence; Consul's minimum is 10s")
 	flags.IntVar(&f.cfg.InitialCells, "initial-cells", 3, "cells that must be there before the first map is made")
 	flags.DurationVar(&f.cfg.Settle, "settle", 3*time.Second, "how long a new cell must be healthy before it gets its share")
-	flags.IntVar(&f.cfg.Parallel, "parallel", 8, "moves carried out at once")
+	flags.IntVar(&f.cfg.Parallel, "parallel", 2, "moves carried out at once; more are quicker where the databases have processors to spare, and make each pause longer")
 	flags.IntVar(&f.cfg.PerSource, "per-source", 4, "of these, from one cell")
 	flags.IntVar(&f.cfg.PerTarget, "per-target", 8, "of these, to one cell")
 	flags.DurationVar(&f.cfg.MaxWriteLatency, "max-write-latency", time.Second, "begin no further move from a cell whose writes take longer (nine of ten do not)")
