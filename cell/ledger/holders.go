@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	nameWait   = 100 * time.Millisecond // how long a lock is waited for only to see who holds it
+	nameWait   = time.Second // how long a lock is waited for, at most, only to see who holds it
 	sampleStep = 10 * time.Millisecond
 )
 
@@ -30,7 +30,7 @@ type holder struct {
 // Quiet makes sure, without closing anything, that no transaction has written to the partition for longer than a
 // fence would wait for: CodeLocked names those that have. Transactions that come and go do not matter.
 func (l *Ledger) Quiet(ctx context.Context, p placement.Partition) error {
-	held, holders := l.holders(ctx, p, l.fenceWait)
+	held, holders := l.holders(ctx, p, l.fenceWait, false)
 	if !held {
 		return nil
 	}
@@ -50,9 +50,10 @@ func (l *Ledger) Quiet(ctx context.Context, p placement.Partition) error {
 	return refused
 }
 
-// holders waits for the row's lock for a while and looks who has it. Best effort: where it cannot look, nobody has.
+// holders waits for the row's lock for a while and looks who has it; first: no longer than until it has seen somebody.
+// Best effort: where it cannot look, nobody has.
 // Waiting keeps no writer out: those that share the lock overtake.
-func (l *Ledger) holders(ctx context.Context, p placement.Partition, wait time.Duration) (held bool, who []holder) {
+func (l *Ledger) holders(ctx context.Context, p placement.Partition, wait time.Duration, first bool) (held bool, who []holder) {
 	ctx, cancel := context.WithTimeout(ctx, wait+time.Second)
 	defer cancel()
 	conn, err := l.pool.Acquire(ctx)
@@ -72,6 +73,11 @@ func (l *Ledger) holders(ctx context.Context, p placement.Partition, wait time.D
 		case <-tick.C:
 			if now, err := l.blocking(ctx, pid); err == nil && len(now) > 0 {
 				who = now
+				if first {
+					cancel()
+					<-done
+					return true, who
+				}
 			}
 		}
 	}

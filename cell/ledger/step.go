@@ -229,7 +229,7 @@ func (l *Ledger) explain(ctx context.Context, p placement.Partition, err error) 
 		return err
 	}
 	refused := &protocol.Problem{Code: protocol.CodeLocked, Message: fmt.Sprintf("the row of partition %d is held by writers", p)}
-	if held, holders := l.holders(ctx, p, nameWait); held && len(holders) > 0 {
+	if held, holders := l.holders(ctx, p, nameWait, true); held && len(holders) > 0 {
 		refused.Message += ": " + describeHolders(holders)
 	}
 	if row, err := l.Row(ctx, p); err == nil {
