@@ -14,6 +14,7 @@ import (
 const (
 	pausePartitions = 4096 // a join moves 1,024
 	pauseCustomers  = 20_000
+	warmFor         = 15 * time.Second // connections, sessions and plans are made: not measured
 	restFor         = 20 * time.Second // how long the client is measured before anything moves
 	reached         = 0.9              // of the rate: with less, the run says nothing
 )
@@ -42,10 +43,9 @@ func pauses(ctx context.Context, s settings, out io.Writer) error {
 		go moving.run(sending)
 		go func() { ended <- c.run(sending) }()
 		fmt.Fprintf(out, "  %d writes and %d reads a second, %v at rest, then a join\n", writesPerSecond, readsPerSecond, restFor)
-		select {
-		case <-time.After(restFor):
-		case <-ctx.Done():
-		}
+		rest(ctx, warmFor)
+		c.take()
+		rest(ctx, restFor)
 		before := c.take()
 		began := time.Now()
 		moves, joined := b.join(ctx)
@@ -56,6 +56,14 @@ func pauses(ctx context.Context, s settings, out io.Writer) error {
 		}
 		return report(out, moves, before, during, lasted)
 	})
+}
+
+// rest lets the client work.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // report tells what was measured; lasted is how long during took by the clock: the times at which requests were due
