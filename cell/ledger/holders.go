@@ -61,23 +61,28 @@ func (l *Ledger) holders(ctx context.Context, p placement.Partition, wait time.D
 		return false, nil
 	}
 	defer conn.Release()
-	done := make(chan error, 1)
+	var ended error
+	done := make(chan struct{})
 	pid := int32(conn.Conn().PgConn().PID())
-	go func() { done <- l.tryLock(ctx, conn, p, wait) }()
+	go func() {
+		defer close(done)
+		ended = l.tryLock(ctx, conn, p, wait)
+	}()
 	tick := time.NewTicker(sampleStep)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-done:
-			return err != nil && sqlState(err) == sqlLockNotAvailable, who
+		case <-done:
+			return ended != nil && sqlState(ended) == sqlLockNotAvailable, who
 		case <-tick.C:
-			if now, err := l.blocking(ctx, pid); err == nil && len(now) > 0 {
-				who = now
-				if first {
-					cancel()
-					<-done
-					return true, who
-				}
+			now, err := l.blocking(ctx, pid)
+			if err != nil || len(now) == 0 {
+				continue
+			}
+			if who = now; first {
+				cancel()
+				<-done
+				return true, who
 			}
 		}
 	}
