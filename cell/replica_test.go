@@ -3,7 +3,6 @@ package cell
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,8 +46,8 @@ func startServer(t *testing.T, follow string) *localserver.Postgres {
 			t.Error(err)
 		}
 	})
-	settings := map[string]string{"fsync": "off", "hot_standby_feedback": "off", "wal_retrieve_retry_interval": "100ms"}
-	pg, err := localserver.StartPostgres(t.Context(), localserver.PostgresConfig{Dir: filepath.Join(dir, "server"), Settings: settings, Follow: follow})
+	settings := map[string]string{"fsync": "off", "wal_retrieve_retry_interval": "100ms"}
+	pg, err := localserver.StartPostgres(t.Context(), localserver.PostgresConfig{Dir: dir, Settings: settings, Follow: follow})
 	if err != nil {
 		t.Fatal(err)
 	}

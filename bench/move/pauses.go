@@ -76,9 +76,10 @@ func report(out io.Writer, moves []move, before, during []sample, lasted time.Du
 		moving[placement.Partition(mv.Partition)] = mv
 		recorded = append(recorded, mv.PauseMS)
 	}
+	paused := seen(moving, during)
 	fmt.Fprintf(out, "  %d moves in %.1f s; %s\n", len(moves), took.Seconds(), errorsIn(during))
 	fmt.Fprintf(out, "  pause, as recorded                   %s\n", distribution(recorded))
-	fmt.Fprintf(out, "  pause, as clients saw it             %s  (of each move, the longest write to its partition while it lasted; every other write goes to those who move)\n", distribution(seen(moving, during)))
+	fmt.Fprintf(out, "  pause, as clients saw it             %s  (of each move, the longest write to its partition while it lasted; every other write goes to those who move)\n", distribution(paused))
 	stays := func(s sample) bool { _, moves := moving[s.partition]; return !moves }
 	for _, kind := range []struct {
 		name  string
@@ -94,7 +95,7 @@ func report(out io.Writer, moves []move, before, during []sample, lasted time.Du
 	if rate := float64(len(good)) / lasted.Seconds(); rate < reached*(writesPerSecond+readsPerSecond) {
 		return fmt.Errorf("too weak: %.0f requests a second were answered with 200, not %d", rate, writesPerSecond+readsPerSecond)
 	}
-	if met := len(seen(moving, during)); len(moves) < 1000 || met < len(moves)*9/10 {
+	if met := len(paused); len(moves) < 1000 || met < len(moves)*9/10 {
 		return fmt.Errorf("too weak: %d moves, of which writes met %d", len(moves), met)
 	}
 	return nil

@@ -63,7 +63,7 @@ func TestWritesOfLongAgoDoNotCount(t *testing.T) {
 func TestAdmittedWritesAreMeasuredAndNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := serving(t)
-		app := g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(80 * time.Millisecond) })) // of the bubble's clock
+		app := g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { pass(80 * time.Millisecond) }))
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPut} {
 			app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "/k/x", nil))
 		}
