@@ -66,16 +66,20 @@ type sight struct {
 	epoch placement.Epoch
 }
 
-// enter admits the request, which then has to leave, or says why not.
-func (d *door) enter(f *flight) (verdict, sight) {
+// enter admits the request, which then has to leave, or says why not. Where the door is closed for a move, it also returns
+// what is closed when that changes.
+func (d *door) enter(f *flight) (verdict, sight, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	v := d.judge(f.write, f.since)
-	if v != admit {
-		return v, sight{d.state, d.peer, d.epoch}
+	if v == admit {
+		d.side(f.write).add(f)
+		return admit, sight{}, nil
 	}
-	d.side(f.write).add(f)
-	return admit, sight{}
+	if v == fenced && d.changed == nil {
+		d.changed = make(chan struct{})
+	}
+	return v, sight{d.state, d.peer, d.epoch}, d.changed
 }
 
 // leave ends a request that was admitted.

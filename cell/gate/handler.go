@@ -66,11 +66,11 @@ func (g *Gate) closed(v *visit) *refusal {
 // knock asks the partition's door, and again after a little where that is closed for a move.
 func (g *Gate) knock(ctx context.Context, v *visit, p placement.Partition) (*visit, refusal) {
 	v.door = &g.doors[p]
-	answer, seen := v.door.enter(&v.flight)
+	answer, seen, changed := v.door.enter(&v.flight)
 	if answer == fenced {
 		g.cfg.OnRefused(p, seen.state)
 		var re *refusal
-		if answer, seen, re = g.linger(ctx, v); re != nil {
+		if answer, seen, re = g.linger(ctx, v, seen, changed); re != nil {
 			return nil, *re
 		}
 	}

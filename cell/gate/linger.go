@@ -9,9 +9,9 @@ import (
 // milliseconds, or says who has the customer now, and whoever is sent away learns it only by coming again. It is not
 // inside meanwhile: nobody waits for it, and it is judged anew, under the lease of that moment, whenever the door
 // changes. Where too many linger already, and when its time is over, it is refused as it would have been.
-func (g *Gate) linger(ctx context.Context, v *visit) (verdict, sight, *refusal) {
-	answer, seen, changed := v.door.enterOrWatch(&v.flight)
-	if answer != fenced || g.cfg.Linger <= 0 {
+func (g *Gate) linger(ctx context.Context, v *visit, seen sight, changed <-chan struct{}) (verdict, sight, *refusal) {
+	answer := fenced
+	if g.cfg.Linger <= 0 {
 		return answer, seen, nil
 	}
 	select {
@@ -34,26 +34,9 @@ func (g *Gate) linger(ctx context.Context, v *visit) (verdict, sight, *refusal) 
 		if re := g.closed(v); re != nil {
 			return answer, seen, re
 		}
-		answer, seen, changed = v.door.enterOrWatch(&v.flight)
+		answer, seen, changed = v.door.enter(&v.flight)
 	}
 	return answer, seen, nil
-}
-
-// enterOrWatch is enter; where the door is closed for a move it also returns what is closed when that changes.
-func (d *door) enterOrWatch(f *flight) (verdict, sight, <-chan struct{}) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	v := d.judge(f.write, f.since)
-	switch v {
-	case admit:
-		d.side(f.write).add(f)
-		return admit, sight{}, nil
-	case fenced:
-		if d.changed == nil {
-			d.changed = make(chan struct{})
-		}
-	}
-	return v, sight{d.state, d.peer, d.epoch}, d.changed
 }
 
 // tell wakes those who linger. The caller holds mu.

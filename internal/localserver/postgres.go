@@ -120,11 +120,28 @@ func preparePostgres(ctx context.Context, cfg PostgresConfig) (*postgresStart, e
 	return s, awaitUnused(ctx, s.data)
 }
 
+// makeData makes the data directory <place>/data and keeps the superuser's password in dir. Killed on the way it leaves
+// nothing that looks finished.
 func (s *postgresStart) makeData(ctx context.Context, dir, place string) (password string, err error) {
-	if s.cfg.Follow != "" {
-		return copyPostgres(ctx, s.bin, s.as, dir, place, s.cfg.Follow)
+	making := filepath.Join(place, "data.new")
+	if err := os.RemoveAll(making); err != nil {
+		return "", fmt.Errorf("postgres: remove unfinished data: %w", err)
 	}
-	return initPostgres(ctx, s.bin, s.as, dir, place)
+	if s.cfg.Follow != "" {
+		password, err = copyPostgres(ctx, s.bin, s.as, place, making, s.cfg.Follow)
+	} else {
+		password, err = initPostgres(ctx, s.bin, s.as, place, making)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, passwordFile), []byte(password+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("postgres: keep password: %w", err)
+	}
+	if err := os.Rename(making, s.data); err != nil {
+		return "", fmt.Errorf("postgres: put data in place: %w", err)
+	}
+	return password, nil
 }
 
 func (s *postgresStart) start(ctx context.Context) (*Postgres, *tail, error) {

@@ -15,14 +15,9 @@ import (
 // passwordFile, in the server's directory, holds the superuser's password.
 const passwordFile = "password"
 
-// initPostgres makes the data directory <place>/data with a random superuser password, which it keeps in dir.
-// Killed on the way it leaves nothing that looks finished.
-func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, dir, place string) (string, error) {
+// initPostgres makes a data directory with a random superuser password, which it returns.
+func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, place, making string) (string, error) {
 	password := rand.Text()
-	making := filepath.Join(place, "data.new")
-	if err := os.RemoveAll(making); err != nil {
-		return "", fmt.Errorf("postgres: remove unfinished data: %w", err)
-	}
 	pwfile := filepath.Join(place, "pwfile")
 	if err := writeFor(as, pwfile, password); err != nil {
 		return "", err
@@ -32,10 +27,7 @@ func initPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, 
 		"-D", making, "-U", superuser, "--pwfile="+pwfile, "--auth=scram-sha-256",
 		// The same order of texts on every system, and no locale that might be missing.
 		"--encoding=UTF8", "--locale=C", "--no-instructions")
-	if err != nil {
-		return "", err
-	}
-	return password, putInPlace(dir, place, making, password)
+	return password, err
 }
 
 // makeDataBy runs one of Postgres's programs as the server's user.
@@ -46,17 +38,6 @@ func makeDataBy(ctx context.Context, bin PostgresBin, as *syscall.Credential, pl
 	endWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	if out, err := runOnOwnThread(cmd); err != nil {
 		return fmt.Errorf("postgres: %s: %w: %s", program, err, lastLines(out, 3))
-	}
-	return nil
-}
-
-// putInPlace makes finished data what the next start finds.
-func putInPlace(dir, place, making, password string) error {
-	if err := os.WriteFile(filepath.Join(dir, passwordFile), []byte(password+"\n"), 0o600); err != nil {
-		return fmt.Errorf("postgres: keep password: %w", err)
-	}
-	if err := os.Rename(making, filepath.Join(place, "data")); err != nil {
-		return fmt.Errorf("postgres: put data in place: %w", err)
 	}
 	return nil
 }

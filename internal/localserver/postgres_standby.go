@@ -4,32 +4,23 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// copyPostgres makes the data directory <place>/data a base backup of the server at the superuser's URL, set up to follow
-// it. The superuser and his password are those of that server. Killed on the way it leaves nothing that looks finished.
-func copyPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, dir, place, from string) (string, error) {
+// copyPostgres makes a data directory that is a base backup of the server at the superuser's URL, set up to follow
+// it. The superuser and his password, which it returns, are those of that server.
+func copyPostgres(ctx context.Context, bin PostgresBin, as *syscall.Credential, place, making, from string) (string, error) {
 	u, err := url.Parse(from)
 	if err != nil {
 		return "", fmt.Errorf("postgres: the server to follow: %w", err)
 	}
 	password, _ := u.User.Password()
 	u.User = url.User(u.User.Username()) // a command's arguments are seen by everybody
-	making := filepath.Join(place, "data.new")
-	if err := os.RemoveAll(making); err != nil {
-		return "", fmt.Errorf("postgres: remove unfinished data: %w", err)
-	}
 	err = makeDataBy(ctx, bin, as, place, password, "pg_basebackup",
 		"-D", making, "-d", u.String(), "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
-	if err != nil {
-		return "", err
-	}
-	return password, putInPlace(dir, place, making, password)
+	return password, err
 }
 
 // Promote makes a standby a server of its own, on a new timeline, and returns when it takes writes.
