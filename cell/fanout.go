@@ -28,24 +28,21 @@ func (in *instance) askGates(ctx context.Context, p placement.Partition, order p
 	if err != nil {
 		return nil, err
 	}
+	own := in.askOwn(ctx, p, order)
+	answers := in.askOthers(ctx, leases, p, order)
+	return append(answers, own()), nil
+}
+
+// askOwn gives the order to this instance's gate; the function returned waits for what it says.
+func (in *instance) askOwn(ctx context.Context, p placement.Partition, order protocol.GateOrder) (answer func() gateAnswer) {
 	own := gateAnswer{lease: ledger.Lease{Instance: in.cfg.Instance}}
 	var obeyed sync.WaitGroup
 	obeyed.Go(func() { own.reply, own.err = in.obey(ctx, p, order) })
-	answers := in.askThese(ctx, leases, p, order)
-	obeyed.Wait()
-	return append(answers, own), nil
+	return func() gateAnswer { obeyed.Wait(); return own }
 }
 
-// askOthers gives the order to all other instances that hold a lease now.
-func (in *instance) askOthers(ctx context.Context, p placement.Partition, order protocol.GateOrder) (gateAnswers, error) {
-	leases, err := in.ledger.Leases(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return in.askThese(ctx, leases, p, order), nil
-}
-
-func (in *instance) askThese(ctx context.Context, leases []ledger.Lease, p placement.Partition, order protocol.GateOrder) gateAnswers {
+// askOthers gives the order to all other instances that hold these leases.
+func (in *instance) askOthers(ctx context.Context, leases []ledger.Lease, p placement.Partition, order protocol.GateOrder) gateAnswers {
 	var answers gateAnswers
 	for _, l := range leases {
 		if l.Instance != in.cfg.Instance {
@@ -111,16 +108,14 @@ func (in *instance) refreshGates(ctx context.Context, p placement.Partition) {
 func (in *instance) tellGates(ctx context.Context, p placement.Partition, order protocol.GateOrder) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*in.cfg.OrderTimeout)
 	defer cancel()
-	own := gateAnswer{lease: ledger.Lease{Instance: in.cfg.Instance}}
-	var obeyed sync.WaitGroup
-	obeyed.Go(func() { own.reply, own.err = in.obey(ctx, p, order) })
-	answers, err := in.askOthers(ctx, p, order)
-	obeyed.Wait()
+	own := in.askOwn(ctx, p, order)
+	leases, err := in.ledger.Leases(ctx)
 	if err != nil {
+		own()
 		in.log.WarnContext(ctx, "gates not told", "partition", p, "order", order.Action, "error", err)
 		return
 	}
-	for _, a := range append(answers, own) {
+	for _, a := range append(in.askOthers(ctx, leases, p, order), own()) {
 		if a.err != nil {
 			in.log.WarnContext(ctx, "gate not told", "partition", p, "order", order.Action, "gate", a.lease.Instance, "error", a.err)
 		}
