@@ -44,8 +44,8 @@ func (in *instance) steps() map[protocol.Verb]step {
 		protocol.VerbRecord:   l.Record,
 		protocol.VerbImport:   in.shown(in.importRows),
 		protocol.VerbClose:    in.closeWrites,
-		protocol.VerbFence:    in.shown(in.fence),
-		protocol.VerbHandover: in.shown(in.handover),
+		protocol.VerbFence:    in.shownSoon(in.fence),
+		protocol.VerbHandover: in.shownSoon(in.handover),
 		protocol.VerbOwn:      in.shown(l.Own),
 		protocol.VerbReceipt:  l.Receipt,
 		protocol.VerbCompare:  l.Compare,
@@ -61,6 +61,22 @@ func (in *instance) shown(do step) step {
 		row, err := do(ctx, p, cmd)
 		if protocol.CodeOf(err) == "" {
 			in.refreshGates(ctx, p)
+		}
+		return row, err
+	}
+}
+
+// shownSoon is shown for steps whose gates were closed before: the mover does not wait until they know why, since
+// customers do.
+func (in *instance) shownSoon(do step) step {
+	return func(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
+		row, err := do(ctx, p, cmd)
+		switch {
+		case protocol.CodeOf(err) != "":
+		case in.stopping.Load():
+			in.refreshGates(ctx, p)
+		default:
+			in.behind.Go(func() { in.refreshGates(ctx, p) })
 		}
 		return row, err
 	}

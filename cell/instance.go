@@ -49,6 +49,7 @@ type instance struct {
 	commands *prometheus.CounterVec
 	restored atomic.Pointer[string] // why nothing is accepted or released any more; nil: all is well
 	stopping atomic.Bool
+	behind   sync.WaitGroup // gates that are being told, while the mover has its answer already
 }
 
 func (in *instance) identity() ledger.Identity { return in.keeper.Identity() }
@@ -66,6 +67,7 @@ func (in *instance) run(ctx context.Context) {
 }
 
 func (in *instance) close(ctx context.Context) {
+	in.behind.Wait() // bounded: each order has its time
 	in.transport.CloseIdleConnections()
 	in.looks.close(ctx)
 	in.pools.close()

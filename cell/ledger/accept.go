@@ -40,7 +40,7 @@ type Change struct {
 // The pool logs in as the platform's role.
 func ReadRestored(ctx context.Context, pool *pgxpool.Pool, schema string) (Restored, error) {
 	var found Restored
-	err := transact(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := transact(ctx, pool, opening(snapshot), func(tx *transaction) error {
 		var err error
 		found, err = readRestored(ctx, tx, schema)
 		if err != nil {
@@ -86,7 +86,7 @@ func Accept(ctx context.Context, pool *pgxpool.Pool, schema string, seen Restore
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
 	l := &Ledger{pool: pool, schema: schema, identity: seen.Identity, lockWait: defaultLockWait}
-	err := l.inStep(ctx, 0, func(tx pgx.Tx) error {
+	err := l.inStep(ctx, func(tx pgx.Tx) error {
 		// The lock keeps a second acceptance out.
 		if _, err := tx.Exec(ctx, `LOCK TABLE `+l.table("cellway_identity")+` IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return fmt.Errorf("lock the identity of schema %s: %w", schema, err)
@@ -124,9 +124,10 @@ func (l *Ledger) acceptRow(ctx context.Context, tx pgx.Tx, c Change) error {
 	next := r
 	next.Row = c.Row
 	v := verdict{was: r, next: next, wipe: c.Wipe, forget: c.Wipe, unmark: true}
-	if err := l.carryOut(ctx, tx, v, protocol.Command{}); err != nil {
+	last := &pgx.Batch{}
+	if err := l.carryOut(ctx, tx, v, protocol.Command{}, last); err != nil {
 		return err
 	}
-	_, err = l.writeRecord(ctx, tx, v)
-	return err
+	l.queueRecord(last, v, &next)
+	return wrap(tx.SendBatch(ctx, last).Close(), "write partition %d", c.Was.Partition)
 }

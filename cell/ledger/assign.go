@@ -26,7 +26,7 @@ func (l *Ledger) Assign(ctx context.Context, a protocol.Assignment) error {
 		}
 		wanted = append(wanted, int32(p))
 	}
-	err := l.inStep(ctx, l.lockWait, func(tx pgx.Tx) error {
+	err := l.inStep(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, l.selectRows()+` WHERE partition = ANY ($1) ORDER BY partition FOR UPDATE`, wanted)
 		if err != nil {
 			return err

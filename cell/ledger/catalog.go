@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -42,35 +44,40 @@ type Table struct {
 // Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
 func (l *Ledger) Tables(ctx context.Context) ([]Table, error) {
 	var tables []Table
-	err := transact(ctx, l.pool, snapshot, func(tx pgx.Tx) (err error) {
-		if err := l.settle(ctx, tx); err != nil {
-			return err
-		}
+	err := transact(ctx, l.pool, l.settling(snapshot), func(tx *transaction) (err error) {
 		tables, err = l.catalog(ctx, tx)
 		return err
 	})
 	return tables, err
 }
 
-// snapshot is one consistent reading of the database.
-var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-
 // longStatement is how long one statement on a partition's rows may take, in milliseconds; contexts bound it, too.
 const longStatement = "900000"
 
-// settle makes the transaction read and write texts in the same form as every other one that digests or copies,
+// settled makes the transaction read and write texts in the same form as every other one that digests or copies,
 // and takes names of the schema without their schema (types of its own are then called alike on both sides). Nothing
 // in it is compiled: what the planner was kept from (byKey) and cannot do without costs so much that it would be, for
 // up to a second, while customers wait.
-func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, l.settled())
-	return wrap(err, "settle the form of texts")
+func (l *Ledger) settled() string {
+	return setLocal("search_path", pgx.Identifier{l.schema}.Sanitize(), "client_encoding", "UTF8",
+		"TimeZone", "UTC", "DateStyle", "ISO, YMD", "IntervalStyle", "postgres", "extra_float_digits", "3",
+		"jit", "off", "statement_timeout", longStatement, "bytea_output", "hex", "lc_monetary", "C")
 }
 
-func (l *Ledger) settled() string {
-	return `SET LOCAL search_path = ` + pgx.Identifier{l.schema}.Sanitize() + `; SET LOCAL client_encoding = 'UTF8';
-		SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
-		SET LOCAL extra_float_digits = 3; SET LOCAL jit = off; SET LOCAL statement_timeout = ` + longStatement + `; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C'; `
+// settling begins a transaction that is settled.
+func (l *Ledger) settling(begin string) *pgx.Batch {
+	first := opening(begin)
+	first.Queue(l.settled())
+	return first
+}
+
+// setLocal is one statement that makes settings, names and values by turns, for the rest of the transaction.
+func setLocal(settings ...string) string {
+	var calls []string
+	for pair := range slices.Chunk(settings, 2) {
+		calls = append(calls, "set_config("+literal(pair[0])+", "+literal(pair[1])+", true)")
+	}
+	return `SELECT ` + strings.Join(calls, ", ")
 }
 
 // catalogSQL gives every column of every tracked table, but the platform's own. It has no parameter: Postgres then
@@ -101,16 +108,32 @@ func (l *Ledger) namespace() string { return literal(pgx.Identifier{l.schema}.Sa
 
 // catalog reads the tracked tables; the transaction is settled.
 func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
-	rows, err := tx.Query(ctx, fmt.Sprintf(catalogSQL, l.table("cellway_tables"), l.namespace()))
-	if err != nil {
-		return nil, fmt.Errorf("read tracked tables: %w", err)
-	}
+	var tables []Table
+	b := &pgx.Batch{}
+	l.queueCatalog(b, &tables)
+	return tables, wrap(tx.SendBatch(ctx, b).Close(), "read catalog")
+}
+
+// queueCatalog reads the tracked tables into tables; the transaction is settled.
+func (l *Ledger) queueCatalog(b *pgx.Batch, tables *[]Table) {
+	b.Queue(fmt.Sprintf(catalogSQL, l.table("cellway_tables"), l.namespace())).Query(func(rows pgx.Rows) (err error) {
+		*tables, err = scanTables(rows)
+		return err
+	})
+	b.Queue(fmt.Sprintf(referencesSQL, l.namespace())).Query(func(rows pgx.Rows) error {
+		references, err := scanReferences(rows)
+		*tables = noteReferences(parentsFirst(*tables, references), references)
+		return err
+	})
+}
+
+func scanTables(rows pgx.Rows) ([]Table, error) {
 	var tables []Table
 	var name, key string
 	var generated, primary bool
 	var c Column
 	into := []any{&name, &key, &generated, &c.Name, &c.Type, &c.Required, &c.Labels, &c.Shape, &c.always, &c.serial, &primary}
-	_, err = pgx.ForEachRow(rows, into, func() error {
+	_, err := pgx.ForEachRow(rows, into, func() error {
 		if len(tables) == 0 || tables[len(tables)-1].Name != name {
 			tables = append(tables, Table{Name: name, Key: key})
 		}
@@ -127,11 +150,7 @@ func (l *Ledger) catalog(ctx context.Context, tx pgx.Tx) ([]Table, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read tracked tables: %w", err)
-	}
-	references, err := l.references(ctx, tx)
-	return noteReferences(parentsFirst(tables, references), references), err
+	return tables, wrap(err, "read tracked tables")
 }
 
 // noteReferences says of each table, in their order, who refers to it and where their rows can be taken in part by part.
@@ -153,18 +172,15 @@ func noteReferences(tables []Table, references map[string][]string) []Table {
 	return tables
 }
 
-// references maps each tracked table to those that its foreign keys go to, itself included.
-func (l *Ledger) references(ctx context.Context, tx pgx.Tx) (map[string][]string, error) {
-	rows, err := tx.Query(ctx, `SELECT c.relname, p.relname FROM pg_constraint f
-		JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
-		WHERE f.contype = 'f' AND f.connamespace = `+l.namespace()+`::regnamespace
-		ORDER BY 1, 2`)
-	if err != nil {
-		return nil, fmt.Errorf("read foreign keys: %w", err)
-	}
+const referencesSQL = `SELECT c.relname, p.relname FROM pg_constraint f
+	JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
+	WHERE f.contype = 'f' AND f.connamespace = %s::regnamespace ORDER BY 1, 2`
+
+// scanReferences maps each tracked table to those that its foreign keys go to, itself included.
+func scanReferences(rows pgx.Rows) (map[string][]string, error) {
 	out := map[string][]string{}
 	var child, parent string
-	_, err = pgx.ForEachRow(rows, []any{&child, &parent}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&child, &parent}, func() error {
 		out[child] = append(out[child], parent)
 		return nil
 	})

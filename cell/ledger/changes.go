@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,51 +50,38 @@ func (c changes) digest(ctx context.Context, tx pgx.Tx, t Table) (protocol.Diges
 	return d, wrap(err, "digest changes of %s", t.Name)
 }
 
-// some: anything at all was noted. Mostly nothing was; then the tables need not be asked.
-func (c changes) some(ctx context.Context, tx pgx.Tx) (bool, error) {
+// tables are those of which anything was noted. Mostly that is none or one; the others need not be asked.
+func (c changes) tables(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	noted := func(in string) string {
-		return fmt.Sprintf(`EXISTS (SELECT FROM %s n WHERE n.partition = %d AND %s)`, c.l.table(in), c.m.Partition, c.since("n.xid"))
+		return fmt.Sprintf(`SELECT n.table_name FROM %s n WHERE n.partition = %d AND %s`, c.l.table(in), c.m.Partition, c.since("n.xid"))
 	}
-	var some bool
-	err := tx.QueryRow(ctx, `SELECT `+noted("cellway_touched")+` OR `+noted("cellway_tombstones"), pgx.QueryExecModeExec).Scan(&some)
-	return some, wrap(err, "look whether anything changed")
-}
-
-// exportNothing writes a stream of changes without any.
-func exportNothing(m manifest, out *frameWriter) error {
-	end := ending{}
-	for i := len(m.Tables) - 1; i >= 0; i-- {
-		if err := out.json(frameKeys, m.Tables[i].Name); err != nil {
-			return err
-		}
+	rows, err := tx.Query(ctx, noted("cellway_touched")+` UNION `+noted("cellway_tombstones"), pgx.QueryExecModeExec)
+	if err != nil {
+		return nil, fmt.Errorf("look whether anything changed: %w", err)
 	}
-	for _, t := range m.Tables {
-		if err := out.json(frameTable, t.Name); err != nil {
-			return err
-		}
-		end.Digests = append(end.Digests, protocol.Digest{Table: t.Name, Sum: "0"})
-	}
-	return out.json(frameEnd, end)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return names, wrap(err, "look whether anything changed")
 }
 
 // byKey keeps the planner to looks into keys for the rest of the transaction: it knows neither how few changes there
 // are nor, soon after an import, how many rows, and one look through a table would make the pause grow with it.
-const byKey = `SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; `
+func byKey() string {
+	return setLocal("enable_seqscan", "off", "enable_hashjoin", "off", "enable_mergejoin", "off")
+}
 
 // exportChanges writes what m.Snapshot, which is the transaction's, shows and m.Mark does not.
 func (l *Ledger) exportChanges(ctx context.Context, tx pgx.Tx, m manifest, base string, out *frameWriter) error {
 	c := changes{l: l, m: m, base: literal(base), mark: literal(m.Mark)}
-	some, err := c.some(ctx, tx)
+	changed, err := c.tables(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if !some {
-		return exportNothing(m, out)
-	}
-	for i := len(m.Tables) - 1; i >= 0; i-- {
-		t := m.Tables[i]
+	for _, t := range slices.Backward(m.Tables) {
 		if err := out.json(frameKeys, t.Name); err != nil {
 			return err
+		}
+		if !slices.Contains(changed, t.Name) {
+			continue
 		}
 		if err := copyOut(ctx, tx, out, t, c.keys(t)); err != nil {
 			return err
@@ -103,6 +91,10 @@ func (l *Ledger) exportChanges(ctx context.Context, tx pgx.Tx, m manifest, base 
 	for _, t := range m.Tables {
 		if err := out.json(frameTable, t.Name); err != nil {
 			return err
+		}
+		if !slices.Contains(changed, t.Name) {
+			end.Digests = append(end.Digests, protocol.Digest{Table: t.Name, Sum: "0"})
+			continue
 		}
 		sql := `SELECT ` + of("t", t.names()) + `, t.cellway_partition FROM ` + c.rows(t)
 		if err := copyOut(ctx, tx, out, t, sql); err != nil {

@@ -21,7 +21,7 @@ const maxExcept = 5000
 type Look struct {
 	l  *Ledger
 	p  placement.Partition
-	tx pgx.Tx
+	tx *transaction
 }
 
 // Look takes a snapshot of the target, which is ready or owns by this move. Whoever gets it closes it.
@@ -29,31 +29,30 @@ func (l *Ledger) Look(ctx context.Context, p placement.Partition, cmd protocol.C
 	if err := l.hasPartition(p); err != nil {
 		return nil, err
 	}
-	tx, err := l.pool.BeginTx(ctx, snapshot)
+	var r record
+	first := opening(snapshot)
+	l.queueRow(first, p, "", &r)
+	tx, err := begin(ctx, l.pool, first)
 	if err != nil {
 		return nil, fmt.Errorf("look at partition %d: %w", p, err)
 	}
 	look := &Look{l: l, p: p, tx: tx}
-	r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
-	if err == nil && (!r.Busy(cmd.Move) || r.State != protocol.StateReady && !r.arrived(cmd)) {
-		err = conflict(r, cmd, "ready or owned by this move")
-	}
-	if err != nil {
+	if !r.Busy(cmd.Move) || r.State != protocol.StateReady && !r.arrived(cmd) {
 		look.Close(ctx)
-		return nil, fmt.Errorf("look at partition %d: %w", p, err)
+		return nil, fmt.Errorf("look at partition %d: %w", p, conflict(r, cmd, "ready or owned by this move"))
 	}
 	return look, nil
 }
 
 // Close gives the snapshot up.
 func (k *Look) Close(ctx context.Context) {
-	_ = k.tx.Rollback(context.WithoutCancel(ctx)) // of a transaction that only reads
+	k.tx.close(ctx)
 }
 
 // Check counts what the snapshot shows, of the tables and columns that the source has.
 func (k *Look) Check(ctx context.Context, source []Table) (*protocol.Check, error) {
-	if err := k.l.settle(ctx, k.tx); err != nil {
-		return nil, err
+	if _, err := k.tx.Exec(ctx, k.l.settled()); err != nil {
+		return nil, fmt.Errorf("settle the form of texts: %w", err)
 	}
 	check := &protocol.Check{Except: map[string][]json.RawMessage{}, Columns: map[string][]string{}}
 	own, err := k.l.catalog(ctx, k.tx)
@@ -113,14 +112,10 @@ func (l *Ledger) compareFrozen(ctx context.Context, p placement.Partition, cmd p
 	if err := l.hasPartition(p); err != nil {
 		return err
 	}
-	return transact(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
-		if err := l.settle(ctx, tx); err != nil {
-			return err
-		}
-		r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
-		if err != nil {
-			return fmt.Errorf("read partition %d: %w", p, err)
-		}
+	var r record
+	first := l.settling(snapshot)
+	l.queueRow(first, p, "", &r)
+	return transact(ctx, l.pool, first, func(tx *transaction) error {
 		if !r.gone(cmd) || r.Swept || r.Checked {
 			return nil // the step itself says what that means
 		}

@@ -31,15 +31,23 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted proto
 	if wanted.Base != "" && !(snapshotText.MatchString(wanted.Base) && snapshotText.MatchString(wanted.Mark)) {
 		return invalid("base and mark must be snapshots")
 	}
-	err := transact(ctx, l.pool, snapshot, func(tx pgx.Tx) error {
-		r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1`, p)
-		if err != nil {
-			return fmt.Errorf("read its row: %w", err)
-		}
+	var r record
+	m := manifest{
+		Version: frameVersion, Cluster: l.identity.ClusterID, Cell: l.identity.Cell, Partitions: l.identity.Partitions,
+		Hash: l.identity.Hash, Partition: p, Move: wanted.Move, FenceNo: wanted.FenceNo, Mark: wanted.Mark,
+	}
+	first := l.settling(snapshot)
+	if wanted.Base != "" {
+		first.Queue(byKey())
+	}
+	l.queueRow(first, p, "", &r)
+	first.Queue(`SELECT pg_current_snapshot()::text`).QueryRow(func(row pgx.Row) error { return row.Scan(&m.Snapshot) })
+	l.queueCatalog(first, &m.Tables)
+	err := transact(ctx, l.pool, first, func(tx *transaction) error {
 		if err := Gives(r.Row, wanted); err != nil {
 			return err
 		}
-		return l.export(ctx, tx, r, wanted, w)
+		return l.export(ctx, tx, m, wanted, w)
 	})
 	if _, refused := errors.AsType[*protocol.Problem](err); refused {
 		return err
@@ -47,25 +55,7 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted proto
 	return wrap(err, "export partition %d", p)
 }
 
-func (l *Ledger) export(ctx context.Context, tx pgx.Tx, r record, wanted protocol.Wanted, w io.Writer) error {
-	form := l.settled()
-	if wanted.Base != "" {
-		form += byKey
-	}
-	if _, err := tx.Exec(ctx, form); err != nil {
-		return fmt.Errorf("settle the form of texts: %w", err)
-	}
-	tables, err := l.catalog(ctx, tx)
-	if err != nil {
-		return err
-	}
-	m := manifest{
-		Version: frameVersion, Cluster: l.identity.ClusterID, Cell: l.identity.Cell, Partitions: l.identity.Partitions,
-		Hash: l.identity.Hash, Partition: r.Partition, Move: r.Move, FenceNo: wanted.FenceNo, Mark: wanted.Mark, Tables: tables,
-	}
-	if err := tx.QueryRow(ctx, `SELECT pg_current_snapshot()::text`).Scan(&m.Snapshot); err != nil {
-		return fmt.Errorf("name the snapshot: %w", err)
-	}
+func (l *Ledger) export(ctx context.Context, tx pgx.Tx, m manifest, wanted protocol.Wanted, w io.Writer) error {
 	out := newFrameWriter(w)
 	if err := out.json(frameManifest, m); err != nil {
 		return err
@@ -79,7 +69,7 @@ func (l *Ledger) export(ctx context.Context, tx pgx.Tx, r record, wanted protoco
 	if err := flushed(w); err != nil { // the reader takes in what came while we count
 		return err
 	}
-	digests, err := l.digests(ctx, tx, tables, r.Partition)
+	digests, err := l.digests(ctx, tx, m.Tables, m.Partition)
 	if err != nil {
 		return err
 	}

@@ -89,11 +89,9 @@ func (l *Ledger) holders(ctx context.Context, p placement.Partition, wait time.D
 }
 
 func (l *Ledger) tryLock(ctx context.Context, conn *pgxpool.Conn, p placement.Partition, wait time.Duration) error {
-	begin := fmt.Sprintf(`BEGIN; SET LOCAL lock_timeout = %d`, wait.Milliseconds())
-	return transact(ctx, conn, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `SELECT FROM `+l.table("cellway_partitions")+` WHERE partition = $1 FOR UPDATE`, p)
-		return err
-	})
+	_, err := conn.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d; SELECT FROM %s WHERE partition = %d FOR UPDATE`,
+		wait.Milliseconds(), l.table("cellway_partitions"), p)) // one transaction, in one round trip
+	return err
 }
 
 func (l *Ledger) blocking(ctx context.Context, pid int32) ([]holder, error) {

@@ -24,7 +24,7 @@ func (l *Ledger) RenewLease(ctx context.Context, instance, internalAddr string, 
 	if instance == "" || ttl <= 0 {
 		return invalid("a lease needs an instance and a time, not %q and %v", instance, ttl)
 	}
-	err := l.inStep(ctx, l.lockWait, func(tx pgx.Tx) error {
+	err := l.inStep(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO `+l.table("cellway_gates")+` (instance, addr, until)
 			VALUES ($1, $2, clock_timestamp() + $3::bigint * interval '1 microsecond')
 			ON CONFLICT (instance) DO UPDATE SET addr = EXCLUDED.addr, until = EXCLUDED.until`,
@@ -42,7 +42,7 @@ func (l *Ledger) RenewLease(ctx context.Context, instance, internalAddr string, 
 
 // DropLease gives the instance's lease back: nobody waits for it any more.
 func (l *Ledger) DropLease(ctx context.Context, instance string) error {
-	err := l.inStep(ctx, l.lockWait, func(tx pgx.Tx) error {
+	err := l.inStep(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_gates")+` WHERE instance = $1`, instance)
 		return err
 	})

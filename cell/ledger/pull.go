@@ -99,29 +99,28 @@ func (l *Ledger) openStream(ctx context.Context, from Source, wanted protocol.Wa
 // inBatch is one import transaction: it locks the partition's row, has the rule look at it, and passes the fence.
 // fn may still change the verdict's next row. On failure, the row returned is what was found.
 func (l *Ledger) inBatch(ctx context.Context, p placement.Partition, cmd protocol.Command, decide rule, fn func(tx pgx.Tx, v *verdict) error) (protocol.Row, error) {
-	var row protocol.Row
-	err := l.inStep(ctx, l.lockWait, func(tx pgx.Tx) error {
-		v, _, err := l.lockAndJudge(ctx, tx, p, cmd, decide)
-		if err != nil {
-			return err
-		}
-		row = v.was.Row
-		if _, err := tx.Exec(ctx, l.settled()+passingFence+byKey); err != nil {
-			return fmt.Errorf("begin to import: %w", err)
+	var r record
+	first := durable(l.lockWait)
+	l.queueRow(first, p, `FOR UPDATE`, &r)
+	for _, form := range []string{l.settled(), passingFence(), byKey()} {
+		first.Queue(form)
+	}
+	err := transact(ctx, l.pool, first, func(tx *transaction) error {
+		v, refused := judge(decide, r, cmd)
+		if refused != nil {
+			return refused
 		}
 		if err := fn(tx, &v); err != nil {
 			return err
 		}
-		done, err := l.writeRecord(ctx, tx, v)
-		if err == nil {
-			row = done.Row
-		}
-		return err
+		last := &pgx.Batch{}
+		l.queueRecord(last, v, &r)
+		return wrap(tx.end(ctx, last), "write partition %d", p)
 	})
 	if err != nil {
-		return row, l.explain(ctx, p, err)
+		return r.Row, l.explain(ctx, p, err)
 	}
-	return row, nil
+	return r.Row, nil
 }
 
 // takeChanges takes in what a stream of changes brings.

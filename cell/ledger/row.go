@@ -43,8 +43,16 @@ func scanRecord(row pgx.Row) (record, error) {
 	return r, nil
 }
 
-// writeRecord writes a locked row and returns it as it is now.
-func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record, error) {
+// queueRow reads a partition's row into r; lock is nothing, or FOR UPDATE.
+func (l *Ledger) queueRow(b *pgx.Batch, p placement.Partition, lock string, r *record) {
+	b.Queue(l.selectRows()+` WHERE partition = $1 `+lock, p).QueryRow(func(row pgx.Row) (err error) {
+		*r, err = scanRecord(row)
+		return err
+	})
+}
+
+// queueRecord writes a locked row; into is what it then is.
+func (l *Ledger) queueRecord(b *pgx.Batch, v verdict, into *record) {
 	r := v.next
 	var deadline *time.Time
 	if !r.Deadline.IsZero() {
@@ -54,7 +62,7 @@ func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record,
 	if addrs == nil {
 		addrs = []string{}
 	}
-	written, err := queryRecord(ctx, tx, `UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
+	b.Queue(`UPDATE `+l.table("cellway_partitions")+` SET state = $2, epoch = $3, high_epoch = $4, token = $5,
 		fence_no = $6, read_fence = $7, move = $8, move_epoch = $9, peer = $10, peer_addrs = $11,
 		attempt = $12, batch = $13, swept = $14, base = $17, mark = $18, copied = $19, checked = $20,
 		deadline = CASE WHEN $16::bigint > 0 THEN clock_timestamp() + $16::bigint * interval '1 microsecond' ELSE $15 END
@@ -62,8 +70,10 @@ func (l *Ledger) writeRecord(ctx context.Context, tx pgx.Tx, v verdict) (record,
 		r.Partition, r.State, int64(r.Epoch), int64(r.HighEpoch), int64(r.Token),
 		r.FenceNo, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
 		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds(),
-		r.Base, r.Mark, r.Copied, r.Checked)
-	return written, wrap(err, "write partition %d", r.Partition)
+		r.Base, r.Mark, r.Copied, r.Checked).QueryRow(func(row pgx.Row) (err error) {
+		*into, err = scanRecord(row)
+		return err
+	})
 }
 
 // fitsSQL: tokens and epochs are unsigned here and bigint there.

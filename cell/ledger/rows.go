@@ -42,18 +42,15 @@ func (l *Ledger) digests(ctx context.Context, tx pgx.Tx, tables []Table, p place
 	return out, nil
 }
 
-// passFence lets the rest of the transaction, whose partition's row is locked, write past the fence.
-func (l *Ledger) passFence(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, passingFence)
-	return wrap(err, "pass the fence")
+// passingFence lets the rest of the transaction, whose partition's row is locked, write past the fence.
+func passingFence() string {
+	return setLocal("cellway.import", "on", "statement_timeout", longStatement)
 }
-
-const passingFence = `SET LOCAL cellway.import = 'on'; SET LOCAL statement_timeout = ` + longStatement + `; `
 
 // wipe deletes the partition's rows from the tracked tables, those that refer first. The row is locked.
 func (l *Ledger) wipe(ctx context.Context, tx pgx.Tx, p placement.Partition, tables []Table) error {
-	if err := l.passFence(ctx, tx); err != nil {
-		return err
+	if _, err := tx.Exec(ctx, passingFence()); err != nil {
+		return fmt.Errorf("pass the fence: %w", err)
 	}
 	for _, t := range slices.Backward(tables) {
 		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table(t.Name)+` WHERE cellway_partition = $1`, p); err != nil {

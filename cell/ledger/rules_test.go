@@ -238,7 +238,7 @@ func TestRule13StepsCommitDurablyWhateverTheRoleSays(t *testing.T) {
 		t.Fatalf("the role's setting is %s: the test proves nothing", got)
 	}
 	var got string
-	err := open(t, lazy, "cell-a").inStep(t.Context(), 0, func(tx pgx.Tx) error {
+	err := open(t, lazy, "cell-a").inStep(t.Context(), func(tx pgx.Tx) error {
 		return tx.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&got)
 	})
 	if err != nil || got != "on" {

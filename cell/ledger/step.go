@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -116,60 +118,53 @@ func (l *Ledger) step(ctx context.Context, p placement.Partition, cmd protocol.C
 	if refused := n.missing(cmd); refused != nil {
 		return protocol.Row{}, refused
 	}
-	var row protocol.Row
-	err := l.inStep(ctx, n.wait, func(tx pgx.Tx) error {
-		v, changed, err := l.lockAndJudge(ctx, tx, p, cmd, decide)
-		row = v.next.Row
-		if err != nil || !changed {
+	var r record
+	first := durable(cmp.Or(n.wait, l.lockWait))
+	l.queueRow(first, p, `FOR UPDATE`, &r) // waits for the row's writers
+	err := transact(ctx, l.pool, first, func(tx *transaction) error {
+		v, refused := judge(decide, r, cmd)
+		if refused != nil {
+			return refused
+		}
+		if !v.receipt && reflect.DeepEqual(r, v.next) {
+			return nil
+		}
+		last := &pgx.Batch{}
+		if err := l.carryOut(ctx, tx, v, cmd, last); err != nil {
 			return err
 		}
-		if err := l.carryOut(ctx, tx, v, cmd); err != nil {
-			return err
-		}
-		done, err := l.writeRecord(ctx, tx, v)
-		row = done.Row
-		return err
+		l.queueRecord(last, v, &r)
+		return wrap(tx.end(ctx, last), "write partition %d", p)
 	})
 	if err != nil {
 		return protocol.Row{}, l.explain(ctx, p, err)
 	}
-	return row, nil
+	return r.Row, nil
 }
 
 // inStep runs fn in a transaction whose commit is durable and whose waits for locks are bounded.
-func (l *Ledger) inStep(ctx context.Context, wait time.Duration, fn func(tx pgx.Tx) error) error {
-	return l.inTx(ctx, wait, "on", fn)
+func (l *Ledger) inStep(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return transact(ctx, l.pool, durable(l.lockWait), func(tx *transaction) error { return fn(tx) })
 }
 
-// inTx runs fn in a transaction that commits as the setting synchronous_commit says.
-func (l *Ledger) inTx(ctx context.Context, wait time.Duration, commit string, fn func(tx pgx.Tx) error) error {
-	if wait == 0 {
-		wait = l.lockWait
-	}
-	// One round trip: customers wait while the steps of a closed partition are done.
-	begin := fmt.Sprintf(`BEGIN; SET LOCAL synchronous_commit = %s; SET LOCAL jit = off; SET LOCAL lock_timeout = %d`, commit, wait.Milliseconds())
-	return transact(ctx, l.pool, pgx.TxOptions{BeginQuery: begin}, fn)
+// durable begins a step: customers are told of what it did.
+func durable(wait time.Duration) *pgx.Batch {
+	return stepping(wait, "on")
 }
 
-// lockAndJudge locks the partition's row, waiting for its writers, and asks the rule. Not changed: nothing to write.
-func (l *Ledger) lockAndJudge(ctx context.Context, tx pgx.Tx, p placement.Partition, cmd protocol.Command, decide rule) (verdict, bool, error) {
-	r, err := queryRecord(ctx, tx, l.selectRows()+` WHERE partition = $1 FOR UPDATE`, p)
-	if err != nil {
-		return verdict{}, false, fmt.Errorf("lock partition %d: %w", p, err)
-	}
-	v, refused := judge(decide, r, cmd)
-	if refused != nil {
-		return verdict{}, false, refused
-	}
-	return v, v.receipt || !reflect.DeepEqual(r, v.next), nil
+// stepping begins a transaction that waits for locks for so long, and commits as the setting synchronous_commit says.
+func stepping(wait time.Duration, commit string) *pgx.Batch {
+	first := opening(`BEGIN`)
+	first.Queue(setLocal("synchronous_commit", commit, "jit", "off", "lock_timeout", strconv.FormatInt(wait.Milliseconds(), 10)))
+	return first
 }
 
-// carryOut does what belongs to the row's change.
-func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.Command) error {
+// carryOut does what belongs to the row's change; what nobody waits for is queued.
+func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.Command, last *pgx.Batch) error {
 	p := v.next.Partition
 	if v.empty || v.wipe { // the catalog is read
-		if err := l.settle(ctx, tx); err != nil {
-			return err
+		if _, err := tx.Exec(ctx, l.settled()); err != nil {
+			return fmt.Errorf("settle the form of texts: %w", err)
 		}
 	}
 	if v.empty {
@@ -187,14 +182,10 @@ func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protoco
 		}
 	}
 	if v.unmark || v.forget {
-		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table("cellway_closing")+` WHERE partition = $1`, p); err != nil {
-			return fmt.Errorf("remove marker of partition %d: %w", p, err)
-		}
+		last.Queue(`DELETE FROM `+l.table("cellway_closing")+` WHERE partition = $1`, p)
 	}
 	if v.forget {
-		if err := l.forget(ctx, tx, p); err != nil {
-			return err
-		}
+		l.forget(last, p)
 	}
 	if !v.receipt {
 		return nil
@@ -203,20 +194,17 @@ func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protoco
 	if err != nil {
 		return fmt.Errorf("encode receipt of move %s: %w", cmd.Move, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO `+l.table("cellway_receipts")+` (move, partition, receipt) VALUES ($1, $2, $3)
+	last.Queue(`INSERT INTO `+l.table("cellway_receipts")+` (move, partition, receipt) VALUES ($1, $2, $3)
 		ON CONFLICT (move) DO NOTHING`, cmd.Move, p, raw)
-	return wrap(err, "store receipt of move %s", cmd.Move)
+	return nil
 }
 
 // forget clears what was noted of the partition's rows while its row named a move: whatever became of the move,
 // nothing of it stays.
-func (l *Ledger) forget(ctx context.Context, tx pgx.Tx, p placement.Partition) error {
+func (l *Ledger) forget(last *pgx.Batch, p placement.Partition) {
 	for _, table := range []string{"cellway_tombstones", "cellway_touched"} {
-		if _, err := tx.Exec(ctx, `DELETE FROM `+l.table(table)+` WHERE partition = $1`, p); err != nil {
-			return fmt.Errorf("forget what %s notes of partition %d: %w", table, p, err)
-		}
+		last.Queue(`DELETE FROM `+l.table(table)+` WHERE partition = $1`, p)
 	}
-	return nil
 }
 
 // explain turns a lock that could not be had into a Problem that names its holders, with the row as it is, where these
