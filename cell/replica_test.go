@@ -3,6 +3,7 @@ package cell
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,7 +17,8 @@ import (
 // replicated is a Postgres server with an asynchronous standby.
 type replicated struct {
 	primary, standby *localserver.Postgres
-	wal              *link // between them
+	wal              *link  // between them
+	dir              string // the standby's
 }
 
 // newReplicated starts both, programs of this machine: containers have no way to copy one another's data.
@@ -25,14 +27,14 @@ func newReplicated(t *testing.T) *replicated {
 	if _, err := localserver.FindPostgres("", 0); err != nil {
 		testgroup.NotRun(t, "tests of replicas", err)
 	}
-	r := &replicated{primary: startServer(t, "")}
+	r := &replicated{primary: startServer(t, localserver.PostgresConfig{Dir: serverDir(t)}), dir: serverDir(t)}
 	r.wal = newLink(t, r.primary.URL("postgres"))
-	r.standby = startServer(t, r.wal.through(t, r.primary.URL("postgres")))
+	r.standby = startServer(t, localserver.PostgresConfig{Dir: r.dir, Follow: r.wal.through(t, r.primary.URL("postgres"))})
 	r.catchUp(t)
 	return r
 }
 
-func startServer(t *testing.T, follow string) *localserver.Postgres {
+func serverDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cellway-replica-*") //nolint:usetesting // the server's user cannot enter t.TempDir
 	if err == nil {
@@ -46,8 +48,13 @@ func startServer(t *testing.T, follow string) *localserver.Postgres {
 			t.Error(err)
 		}
 	})
-	settings := map[string]string{"fsync": "off", "wal_retrieve_retry_interval": "100ms"}
-	pg, err := localserver.StartPostgres(t.Context(), localserver.PostgresConfig{Dir: dir, Settings: settings, Follow: follow})
+	return dir
+}
+
+func startServer(t *testing.T, cfg localserver.PostgresConfig) *localserver.Postgres {
+	t.Helper()
+	cfg.Settings = map[string]string{"fsync": "off", "wal_retrieve_retry_interval": "100ms", "restore_command": "false"}
+	pg, err := localserver.StartPostgres(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,12 +77,41 @@ func (r *replicated) catchUp(t *testing.T) {
 	})
 }
 
+// backUp makes of the standby what it began as, a base backup: files that nobody writes any more, and the log up to now.
+func (r *replicated) backUp(t *testing.T) {
+	t.Helper()
+	r.catchUp(t)
+	if err := r.standby.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restore starts a server on the base backup, by recovery to the end of its log.
+func (r *replicated) restore(t *testing.T) {
+	t.Helper()
+	data := r.standby.DataDir
+	if err := os.Rename(filepath.Join(data, "standby.signal"), filepath.Join(data, "recovery.signal")); err != nil {
+		t.Fatal(err)
+	}
+	r.standby = startServer(t, localserver.PostgresConfig{Dir: r.dir})
+	eventually(t, "the restored server takes writes", func() bool {
+		var recovers bool
+		query(t, r.standby, `SELECT pg_is_in_recovery()`, &recovers)
+		return !recovers
+	})
+}
+
 // query reads one value as the superuser.
 func query(t *testing.T, pg *localserver.Postgres, sql string, to any) {
 	t.Helper()
+	queryAt(t, pg.URL("postgres"), sql, to)
+}
+
+func queryAt(t *testing.T, url, sql string, to any) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, pg.URL("postgres"))
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,9 +90,9 @@ const catalogSQL = `SELECT t.name, t.key_column, a.attgenerated <> '', a.attname
 			FROM pg_attribute p WHERE p.attrelid = el.typrelid AND p.attnum > 0 AND NOT p.attisdropped)
 		ELSE '' END,
 	a.attidentity = 'a',
-	(a.atthasdef OR a.attidentity <> '') AND EXISTS (SELECT FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
+	(a.atthasdef OR a.attidentity <> '') AND (SELECT d.objid FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
 		WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
-		AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
+		AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1) IS NOT NULL, -- an EXISTS would look through all of pg_depend
 	coalesce(a.attnum = ANY (i.indkey), false)
 	FROM %[1]s t
 	JOIN pg_class c ON c.relname = t.name AND c.relnamespace = %[2]s::regnamespace
