@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cellway/cellway/cell/ledger"
 	"github.com/cellway/cellway/internal/localserver"
 	"github.com/cellway/cellway/internal/protocol"
 	"github.com/cellway/cellway/internal/restored"
@@ -209,31 +211,64 @@ func (f *failover) state(t *testing.T, pg *localserver.Postgres, state string) (
 	return n
 }
 
-// mustHaveOneOwnerOnceCompared: whatever the comparison decides, no partition has two owners, and no customer's row is
+// mustHaveOneOwnerOnceCompared: whatever the comparison decides is carried out; no partition has two owners, and no customer's row is
 // deleted that is not at another cell.
 func (f *failover) mustHaveOneOwnerOnceCompared(t *testing.T) {
 	t.Helper()
 	victim, other := f.lost()
-	facts := restored.Facts{Cell: f.victim, Map: f.mapBefore(t), Peers: map[string][]protocol.Row{}, Open: map[string]bool{}}
-	for _, m := range f.moves {
-		facts.Own = append(facts.Own, victim.row(m.p))
-		facts.Peers[other.cfg.Cell] = append(facts.Peers[other.cfg.Cell], other.row(m.p))
-		facts.Open[m.base.Move] = true
-	}
+	decisions, peers := f.compareAndAccept(t)
 	owns := func(row protocol.Row) bool {
 		return row.State == protocol.StateOwned || row.State == protocol.StateFenced
 	}
-	for i, d := range restored.Decide(facts) {
-		peer := facts.Peers[other.cfg.Cell][i]
+	for i, d := range decisions {
+		peer := peers[i]
 		t.Logf("without steps %v: %s here is %s there; %s %s", f.lapses[i], d.Was.State, peer.State, d.Do, d.Why)
-		if d.Do != restored.Refuse && owns(d.Row) && owns(peer) {
-			t.Errorf("partition %d: two owners: %+v and %+v", d.Partition, d.Row, peer)
+		now := victim.row(d.Partition)
+		if d.Do != restored.Refuse && owns(now) && owns(peer) {
+			t.Errorf("partition %d: two owners: %+v and %+v", d.Partition, now, peer)
+		}
+		if d.Do == restored.Refuse && now.State != d.Was.State {
+			t.Errorf("partition %d: refused, and changed from %+v to %+v", d.Partition, d.Was, now)
 		}
 		if d.Wipes() && !slices.Contains([]protocol.State{protocol.StateOwned, protocol.StateFenced, protocol.StateReady}, peer.State) {
 			t.Errorf("partition %d: its rows are deleted, and %s is %s", d.Partition, other.cfg.Cell, peer.State)
 		}
 		f.mustHaveItsCustomer(t, d, other.cfg.Cell)
 	}
+}
+
+// compareAndAccept decides about the partitions' rows, and carries out what needs no person to look; it returns the
+// decisions and the other cell's rows, in the order of the moves.
+func (f *failover) compareAndAccept(t *testing.T) ([]restored.Decision, []protocol.Row) {
+	t.Helper()
+	victim, other := f.lost()
+	pool, err := pgxpool.New(t.Context(), victim.cfg.PlatformURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	schema := placement.SchemaName(f.victim)
+	seen, err := ledger.ReadRestored(t.Context(), pool, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := restored.Facts{Cell: f.victim, Map: f.mapBefore(t), Peers: map[string][]protocol.Row{}, Open: map[string]bool{}}
+	for _, m := range f.moves {
+		facts.Own = append(facts.Own, seen.Rows[m.p])
+		facts.Peers[other.cfg.Cell] = append(facts.Peers[other.cfg.Cell], other.row(m.p))
+		facts.Open[m.base.Move] = true
+	}
+	decisions := restored.Decide(facts)
+	var changes []ledger.Change
+	for _, d := range decisions {
+		if d.Do != restored.Refuse {
+			changes = append(changes, ledger.Change{Was: d.Was, Row: d.Row, Wipe: d.Wipes()})
+		}
+	}
+	if err := ledger.Accept(t.Context(), pool, schema, seen, changes); err != nil {
+		t.Fatal(err)
+	}
+	return decisions, facts.Peers[other.cfg.Cell]
 }
 
 // mustHaveItsCustomer: the customer that was there before the failover is in one of the databases, whole.
@@ -244,11 +279,7 @@ func (f *failover) mustHaveItsCustomer(t *testing.T, d restored.Decision, other 
 			pgx.Identifier{placement.SchemaName(cell), "customers"}.Sanitize(), d.Partition), &n)
 		return n
 	}
-	here, there := count(f.fail.url, f.victim), count(f.stay.url, other)
-	if d.Wipes() {
-		here = 0
-	}
-	if here+there == 0 {
+	if count(f.fail.url, f.victim)+count(f.stay.url, other) == 0 {
 		t.Errorf("partition %d, which is %s: its customer is in neither database", d.Partition, d.Was.State)
 	}
 }
