@@ -88,8 +88,8 @@ lint: ## Check format, lint rules, import walls, go.mod and known vulnerabilitie
 bench: ## Measure lookup beside the ring library, the planner, and the map's size
 	$(GO) test -run '^$$' -bench . -benchmem ./placement ./cell/gate
 
-bench-move: build tools-postgres ## Measure moves: rate beside raw COPY, and pauses under load [PART=rate|pauses] [PARALLEL=4] [CUSTOMERS=1000]
-	@$(GO) run ./bench/move -part "$(or $(PART),all)" -parallel "$(or $(PARALLEL),0)" -customers "$(if $(filter file,$(origin CUSTOMERS)),1000,$(CUSTOMERS))"
+bench-move: build tools-postgres ## Measure moves: rate beside raw COPY, and pauses under load [PART=rate|pauses] [PARALLEL=4] [CUSTOMERS=1000] [WRITES=500]
+	@$(GO) run ./bench/move -part "$(or $(PART),all)" -parallel "$(or $(PARALLEL),0)" -writes "$(or $(WRITES),500)" -customers "$(if $(filter file,$(origin CUSTOMERS)),1000,$(CUSTOMERS))"
 
 clean: ## Remove what was built (the state of `make run` stays: rm -r .cellway)
 	rm -rf bin

@@ -14,12 +14,8 @@ import (
 	"github.com/cellway/cellway/placement"
 )
 
-const (
-	writesPerSecond = 500
-	readsPerSecond  = 250
-	// inFlight is how many requests may wait for their answers: at that rate, some seconds of a system that stands still.
-	inFlight = 4096
-)
+// inFlight is how many requests may wait for their answers: at some hundred a second, seconds of a system that stands still.
+const inFlight = 4096
 
 // sample is one request of the open-loop client.
 type sample struct {
@@ -34,6 +30,7 @@ type sample struct {
 // due, so a pause is seen by all that it delays (coordinated omission; Gil Tene).
 type client struct {
 	url        string
+	perSecond  int // requests
 	customers  int
 	partitions int
 	http       *http.Client
@@ -43,15 +40,15 @@ type client struct {
 	samples []sample
 }
 
-func newClient(url string, customers, partitions int, moving *follower) *client {
+func newClient(url string, perSecond, customers, partitions int, moving *follower) *client {
 	transport := &http.Transport{MaxIdleConnsPerHost: inFlight, MaxIdleConns: inFlight}
-	return &client{url: url, customers: customers, partitions: partitions, moving: moving, http: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
+	return &client{url: url, perSecond: perSecond, customers: customers, partitions: partitions, moving: moving, http: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
 }
 
 // run sends until ctx ends, and waits for the answers. Every third request is a read, and every other write goes to a
 // customer who is moving, where there is one.
 func (c *client) run(ctx context.Context) error {
-	const every = time.Second / (writesPerSecond + readsPerSecond)
+	every := time.Second / time.Duration(c.perSecond)
 	slots := make(chan struct{}, inFlight)
 	var sent sync.WaitGroup
 	defer sent.Wait()

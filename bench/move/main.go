@@ -30,6 +30,7 @@ type settings struct {
 	binary   string
 	parallel int // moves at once; 0: as the system has it
 	perPart  int // customers a partition, in rate
+	writes   int // a second, in pauses; beside them half as many reads
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.StringVar(&s.binary, "cellway", "bin/cellway", "the program to measure")
 	flag.IntVar(&s.parallel, "parallel", 0, "moves at once; 0: the default")
 	flag.IntVar(&s.perPart, "customers", 1000, "rate: customers in a partition")
+	flag.IntVar(&s.writes, "writes", 500, "pauses: writes a second, and half as many reads")
 	part := flag.String("part", "all", "rate, pauses or all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -36,13 +36,13 @@ func pauses(ctx context.Context, s settings, out io.Writer) error {
 			return err
 		}
 		moving := newFollower(b.Admin, pauseCustomers, pausePartitions)
-		c := newClient(e.Router, pauseCustomers, pausePartitions, moving)
+		c := newClient(e.Router, s.writes*3/2, pauseCustomers, pausePartitions, moving)
 		sending, stop := context.WithCancel(ctx)
 		defer stop()
 		ended := make(chan error, 1)
 		go moving.run(sending)
 		go func() { ended <- c.run(sending) }()
-		fmt.Fprintf(out, "  %d writes and %d reads a second, %v at rest, then a join\n", writesPerSecond, readsPerSecond, restFor)
+		fmt.Fprintf(out, "  %d writes and %d reads a second, %v at rest, then a join\n", s.writes, s.writes/2, restFor)
 		rest(ctx, warmFor)
 		c.take()
 		rest(ctx, restFor)
@@ -54,7 +54,7 @@ func pauses(ctx context.Context, s settings, out io.Writer) error {
 		if err := errors.Join(joined, <-ended); err != nil {
 			return err
 		}
-		return report(out, moves, before, during, lasted)
+		return report(out, s.writes*3/2, moves, before, during, lasted)
 	})
 }
 
@@ -68,7 +68,7 @@ func rest(ctx context.Context, d time.Duration) {
 
 // report tells what was measured; lasted is how long during took by the clock: the times at which requests were due
 // keep to the rate however few of them were sent.
-func report(out io.Writer, moves []move, before, during []sample, lasted time.Duration) error {
+func report(out io.Writer, perSecond int, moves []move, before, during []sample, lasted time.Duration) error {
 	_, took := span(moves)
 	moving := map[placement.Partition]move{}
 	var recorded []float64
@@ -92,8 +92,8 @@ func report(out io.Writer, moves []move, before, during []sample, lasted time.Du
 		fmt.Fprintf(out, "  %s of those who stay, in the join %s\n", kind.name, distribution(pick(during)))
 	}
 	good := millis(during, func(s sample) bool { return s.failed == "" })
-	if rate := float64(len(good)) / lasted.Seconds(); rate < reached*(writesPerSecond+readsPerSecond) {
-		return fmt.Errorf("too weak: %.0f requests a second were answered with 200, not %d", rate, writesPerSecond+readsPerSecond)
+	if rate := float64(len(good)) / lasted.Seconds(); rate < reached*float64(perSecond) {
+		return fmt.Errorf("too weak: %.0f requests a second were answered with 200, not %d", rate, perSecond)
 	}
 	if met := len(paused); len(moves) < 1000 || met < len(moves)*9/10 {
 		return fmt.Errorf("too weak: %d moves, of which writes met %d", len(moves), met)
