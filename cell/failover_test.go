@@ -211,8 +211,8 @@ func (f *failover) state(t *testing.T, pg *localserver.Postgres, state string) (
 	return n
 }
 
-// mustHaveOneOwnerOnceCompared: whatever the comparison decides is carried out; no partition has two owners, and no customer's row is
-// deleted that is not at another cell.
+// mustHaveOneOwnerOnceCompared: what the comparison decides is carried out, and then no partition has two owners, and no
+// customer's row has been deleted that is not at another cell.
 func (f *failover) mustHaveOneOwnerOnceCompared(t *testing.T) {
 	t.Helper()
 	victim, other := f.lost()

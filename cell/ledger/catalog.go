@@ -44,7 +44,7 @@ type Table struct {
 // Tables returns the catalog of the tracked tables, those that are referred to before those that refer.
 func (l *Ledger) Tables(ctx context.Context) ([]Table, error) {
 	var tables []Table
-	err := transact(ctx, l.pool, l.settling(snapshot), func(tx *transaction) (err error) {
+	err := transact(ctx, l.pool, l.settling(), func(tx *transaction) (err error) {
 		tables, err = l.catalog(ctx, tx)
 		return err
 	})
@@ -64,9 +64,9 @@ func (l *Ledger) settled() string {
 		"jit", "off", "statement_timeout", longStatement, "bytea_output", "hex", "lc_monetary", "C")
 }
 
-// settling begins a transaction that is settled.
-func (l *Ledger) settling(begin string) *pgx.Batch {
-	first := opening(begin)
+// settling begins one consistent reading of the database, settled.
+func (l *Ledger) settling() *pgx.Batch {
+	first := opening(snapshot)
 	first.Queue(l.settled())
 	return first
 }

@@ -113,7 +113,7 @@ func (l *Ledger) compareFrozen(ctx context.Context, p placement.Partition, cmd p
 		return err
 	}
 	var r record
-	first := l.settling(snapshot)
+	first := l.settling()
 	l.queueRow(first, p, "", &r)
 	return transact(ctx, l.pool, first, func(tx *transaction) error {
 		if !r.gone(cmd) || r.Swept || r.Checked {

@@ -36,7 +36,7 @@ func (l *Ledger) Export(ctx context.Context, p placement.Partition, wanted proto
 		Version: frameVersion, Cluster: l.identity.ClusterID, Cell: l.identity.Cell, Partitions: l.identity.Partitions,
 		Hash: l.identity.Hash, Partition: p, Move: wanted.Move, FenceNo: wanted.FenceNo, Mark: wanted.Mark,
 	}
-	first := l.settling(snapshot)
+	first := l.settling()
 	if wanted.Base != "" {
 		first.Queue(byKey())
 	}

@@ -17,7 +17,7 @@ func (l *Ledger) Holdings(ctx context.Context) (protocol.Holdings, error) {
 		Cell: l.identity.Cell, Partitions: []protocol.Holding{}, Misfiled: map[string]int64{},
 		Tables: map[string]map[placement.Partition]int64{},
 	}
-	err := transact(ctx, l.pool, l.settling(snapshot), func(tx *transaction) error {
+	err := transact(ctx, l.pool, l.settling(), func(tx *transaction) error {
 		if err := l.holdPartitions(ctx, tx, &h); err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func TestNothingOfAMoveIsCompiled(t *testing.T) {
 		}
 		return compiled
 	}
-	under, unsettled := s.source.settling(snapshot), opening(snapshot)
+	under, unsettled := s.source.settling(), opening(snapshot)
 	under.Queue(byKey())
 	unsettled.Queue(byKey())
 	if one[bool](t, s.source.platform, `SELECT pg_jit_available()`) && !compiles(unsettled) {

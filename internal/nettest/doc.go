@@ -17,7 +17,8 @@
 // latency, packets cut small, and 4 KB/s. The fault begins at a step of a move, which the seed chooses, while
 // the mover stands there; lasts for 2 to 4 s; and goes. Then the rebalance has to end, the clients' history has to be
 // linearizable (internal/history), the databases sound (internal/checker) and every partition owned by the cell that the plan
-// says. A scene in which no step of a move came, or nothing was in flight during the fault, fails as too weak.
+// says. A scene in which no step of a move came, or nothing was in flight during the fault, or nothing
+// was sent on the faulty link, fails as too weak.
 //
 // CELLWAY_NET_SEED repeats a run; the failing scene says how it is run alone.
 package nettest

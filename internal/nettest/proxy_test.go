@@ -2,6 +2,7 @@ package nettest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
@@ -42,6 +44,7 @@ type proxies struct {
 
 func newProxies(t *testing.T) *proxies {
 	t.Helper()
+	toxics.Register(tapped, new(tap))
 	metrics := toxiproxy.NewMetricsContainer(prometheus.NewRegistry())
 	return &proxies{t: t, server: toxiproxy.NewServer(metrics, zerolog.Nop())}
 }
@@ -63,29 +66,42 @@ type link struct {
 
 	mu    sync.Mutex // guards what follows
 	began time.Time
+	taps  []*tap // of the fault that is on
 	err   error
 }
 
-// spoil puts the fault on, now.
+// spoil puts the fault on, now, behind taps.
 func (l *link) spoil(f fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began, l.err = time.Now(), nil
+	l.began, l.taps, l.err = time.Now(), nil, nil
 	for _, p := range l.proxies {
-		for _, toxic := range f.toxics {
-			if _, err := p.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+		for _, toxic := range append(both(`"type":"`+tapped+`"`), f.toxics...) {
+			put, err := p.Toxics.AddToxicJson(strings.NewReader(toxic))
+			if err != nil {
 				l.err = fmt.Errorf("put %s on %s: %w", toxic, p.Name, err)
+				return
+			}
+			if t, ok := put.Toxic.(*tap); ok {
+				l.taps = append(l.taps, t)
 			}
 		}
 	}
 }
 
-// heal takes every fault off and returns when they were put on.
+// heal takes every fault off and returns when they were put on. A fault that nothing ran into is an error.
 func (l *link) heal(ctx context.Context) (began time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.proxies {
 		p.Toxics.ResetToxics(ctx)
+	}
+	met := int64(0)
+	for _, t := range l.taps {
+		met += t.chunks.Load()
+	}
+	if l.err == nil && met == 0 {
+		l.err = errors.New("too weak: nothing was sent on the link while the fault was on")
 	}
 	return l.began, l.err
 }
