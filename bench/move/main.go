@@ -1,7 +1,8 @@
 // Command move measures moves on a whole system of this machine, beside a limit that is measured in the same run:
 //
 //	rate    customers moved per second, verified, 1,000 to a partition; beside COPY piped into COPY of the same rows
-//	pauses  what an open-loop client at a constant rate sees while a cell joins: in moves, and of those who stay
+//	pauses  what an open-loop client at a constant rate sees while a cell joins: of those who move and of those who stay;
+//	        beside what these see at rest, and while raw COPYs run
 //
 // It starts and stops a system of its own (`cellway dev`), on free ports. A run that is too weak to say anything says so
 // and fails. `make bench-move` runs it.

@@ -76,7 +76,7 @@ func TestARunBelowItsRateIsTooWeak(t *testing.T) {
 		"refused":       {samples("503"), 10 * time.Second, false},
 		"nothing sent":  {nil, 10 * time.Second, false},
 	} {
-		if err := report(io.Discard, 750, moves, nil, test.during, test.lasted); (err == nil) != test.enough {
+		if err := report(io.Discard, 750, moves, watched{during: test.during, lasted: test.lasted}); (err == nil) != test.enough {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -42,19 +42,23 @@ func pauses(ctx context.Context, s settings, out io.Writer) error {
 		ended := make(chan error, 1)
 		go moving.run(sending)
 		go func() { ended <- c.run(sending) }()
-		fmt.Fprintf(out, "  %d writes and %d reads a second, %v at rest, then a join\n", s.writes, s.writes/2, restFor)
+		fmt.Fprintf(out, "  %d writes and %d reads a second: at rest, beside raw COPYs of as many rows as will move, and while a cell joins\n", s.writes, s.writes/2)
 		rest(ctx, warmFor)
 		c.take()
 		rest(ctx, restFor)
-		before := c.take()
+		w := watched{before: c.take()}
+		if err := b.copyFor(ctx, conn, pauseCustomers/4, restFor); err != nil {
+			return err
+		}
+		w.beside = c.take()
 		began := time.Now()
 		moves, joined := b.join(ctx)
-		during, lasted := c.take(), time.Since(began)
+		w.during, w.lasted = c.take(), time.Since(began)
 		stop()
 		if err := errors.Join(joined, <-ended); err != nil {
 			return err
 		}
-		return report(out, s.writes*3/2, moves, before, during, lasted)
+		return report(out, s.writes*3/2, moves, w)
 	})
 }
 
@@ -66,9 +70,17 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// report tells what was measured; lasted is how long during took by the clock: the times at which requests were due
-// keep to the rate however few of them were sent.
-func report(out io.Writer, perSecond int, moves []move, before, during []sample, lasted time.Duration) error {
+// watched is what the client has seen.
+type watched struct {
+	before []sample      // with nothing else at work
+	beside []sample      // while raw COPYs ran, one after the other
+	during []sample      // the join
+	lasted time.Duration // the join, by the clock: the times at which requests were due keep to the rate however few were sent
+}
+
+// report tells what was measured.
+func report(out io.Writer, perSecond int, moves []move, w watched) error {
+	during := w.during
 	_, took := span(moves)
 	moving := map[placement.Partition]move{}
 	var recorded []float64
@@ -88,11 +100,12 @@ func report(out io.Writer, perSecond int, moves []move, before, during []sample,
 		pick := func(list []sample) []float64 {
 			return millis(list, func(s sample) bool { return s.write == kind.write && stays(s) })
 		}
-		fmt.Fprintf(out, "  %s of those who stay, at rest    %s\n", kind.name, distribution(pick(before)))
+		fmt.Fprintf(out, "  %s of those who stay, at rest     %s\n", kind.name, distribution(pick(w.before)))
+		fmt.Fprintf(out, "  %s of those who stay, beside COPY %s\n", kind.name, distribution(pick(w.beside)))
 		fmt.Fprintf(out, "  %s of those who stay, in the join %s\n", kind.name, distribution(pick(during)))
 	}
 	good := millis(during, func(s sample) bool { return s.failed == "" })
-	if rate := float64(len(good)) / lasted.Seconds(); rate < reached*float64(perSecond) {
+	if rate := float64(len(good)) / w.lasted.Seconds(); rate < reached*float64(perSecond) {
 		return fmt.Errorf("too weak: %.0f requests a second were answered with 200, not %d", rate, perSecond)
 	}
 	if met := len(paused); len(moves) < 1000 || met < len(moves)*9/10 {
