@@ -44,7 +44,7 @@ func (in *instance) steps() map[protocol.Verb]step {
 		protocol.VerbRecord:   l.Record,
 		protocol.VerbImport:   in.shown(in.importRows),
 		protocol.VerbClose:    in.closeWrites,
-		protocol.VerbFence:    in.shownSoon(in.fence),
+		protocol.VerbFence:    in.shown(in.fence),
 		protocol.VerbHandover: in.shownSoon(in.handover),
 		protocol.VerbOwn:      in.shown(l.Own),
 		protocol.VerbReceipt:  l.Receipt,
@@ -66,7 +66,7 @@ func (in *instance) shown(do step) step {
 	}
 }
 
-// shownSoon is shown for steps whose gates were closed before: the mover does not wait until they know why, since
+// shownSoon is shown for the hand-over, whose gates were closed before: the mover does not wait until they know why, since
 // customers do.
 func (in *instance) shownSoon(do step) step {
 	return func(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {

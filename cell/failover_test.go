@@ -227,8 +227,12 @@ func (f *failover) mustHaveOneOwnerOnceCompared(t *testing.T) {
 		if d.Do != restored.Refuse && owns(now) && owns(peer) {
 			t.Errorf("partition %d: two owners: %+v and %+v", d.Partition, now, peer)
 		}
-		if d.Do == restored.Refuse && now.State != d.Was.State {
-			t.Errorf("partition %d: refused, and changed from %+v to %+v", d.Partition, d.Was, now)
+		want := d.Row
+		if d.Do == restored.Refuse {
+			want = d.Was
+		}
+		if now.State != want.State || now.Epoch != want.Epoch || now.HighEpoch != want.HighEpoch || now.FenceNo != want.FenceNo {
+			t.Errorf("partition %d: %s, and is %+v, not %+v", d.Partition, d.Do, now, want)
 		}
 		if d.Wipes() && !slices.Contains([]protocol.State{protocol.StateOwned, protocol.StateFenced, protocol.StateReady}, peer.State) {
 			t.Errorf("partition %d: its rows are deleted, and %s is %s", d.Partition, other.cfg.Cell, peer.State)
@@ -279,7 +283,11 @@ func (f *failover) mustHaveItsCustomer(t *testing.T, d restored.Decision, other 
 			pgx.Identifier{placement.SchemaName(cell), "customers"}.Sanitize(), d.Partition), &n)
 		return n
 	}
-	if count(f.fail.url, f.victim)+count(f.stay.url, other) == 0 {
+	here, there := count(f.fail.url, f.victim), count(f.stay.url, other)
+	if d.Wipes() && here > 0 {
+		t.Errorf("partition %d: %s, and its customer is still here", d.Partition, d.Do)
+	}
+	if here+there == 0 {
 		t.Errorf("partition %d, which is %s: its customer is in neither database", d.Partition, d.Was.State)
 	}
 }

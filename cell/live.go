@@ -14,6 +14,7 @@ func (in *instance) live(ctx context.Context, fail context.CancelCauseFunc, f *f
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	defer func() {
+		in.stopping.Store(true)
 		stop()
 		work.Wait()
 		in.giveLeaseBack(context.WithoutCancel(ctx))

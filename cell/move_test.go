@@ -130,8 +130,11 @@ func TestMove_step_by_step(t *testing.T) {
 	}
 	wantFenced(t, "target, ready, not handed over", b.get(0))
 	m.handover()
-	got := a.get(0)
-	wantStatus(t, "source, moved", got, http.StatusMisdirectedRequest)
+	var got answer
+	eventually(t, "the source's gate knows that it has moved", func() bool {
+		got = a.get(0)
+		return got.status == http.StatusMisdirectedRequest
+	})
 	if owner := got.header.Get(protocol.HeaderOwner); owner != "cell-b; epoch=2" {
 		t.Errorf("owner %q", owner)
 	}

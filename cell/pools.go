@@ -27,7 +27,10 @@ const (
 	cancelTimeout   = 500 * time.Millisecond // for the server to give up a statement whose context has ended
 	platformTimeout = "60s"                  // one statement of a move: a partition's COPY is the longest
 	keeperTimeout   = "5s"
-	idleTimeout     = "15s" // a transaction that waits for its client
+	// platformLockTimeout bounds waits for locks before a step's transaction has set its own: a statement that is new to
+	// its session is looked at before that begins.
+	platformLockTimeout = "3s"
+	idleTimeout         = "15s" // a transaction that waits for its client
 )
 
 // pools are an instance's connections to its cell's database.
@@ -100,6 +103,9 @@ func newPool(ctx context.Context, field, url, name string, conns int, statementT
 	params["application_name"] = "cellway " + name
 	params["statement_timeout"] = statementTimeout
 	params["idle_in_transaction_session_timeout"] = idleTimeout
+	if outOfTime != nil {
+		params["lock_timeout"] = platformLockTimeout
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, field, err)

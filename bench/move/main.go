@@ -52,6 +52,9 @@ func main() {
 }
 
 func run(ctx context.Context, s settings, part string, out io.Writer) error {
+	if s.writes < 2 {
+		return fmt.Errorf("-writes %d: a client needs 2 or more a second to measure anything", s.writes)
+	}
 	parts := map[string]func(context.Context, settings, io.Writer) error{"rate": rate, "pauses": pauses}
 	order := []string{"rate", "pauses"}
 	if part != "all" {

@@ -129,5 +129,5 @@ func (l *Ledger) acceptRow(ctx context.Context, tx pgx.Tx, c Change) error {
 		return err
 	}
 	l.queueRecord(last, v, &next)
-	return wrap(tx.SendBatch(ctx, last).Close(), "write partition %d", c.Was.Partition)
+	return wrap(tx.SendBatch(ctx, last).Close(), "accept partition %d", c.Was.Partition)
 }

@@ -96,10 +96,10 @@ func (l *Ledger) openStream(ctx context.Context, from Source, wanted protocol.Wa
 	return s, nil
 }
 
-// inBatch is one import transaction: it locks the partition's row, has the rule look at it, and passes the fence.
+// inBatch is one import transaction: it locks the partition's row, may pass the fence, and has the rule look at the row.
 // fn may still change the verdict's next row. On failure, the row returned is what was found.
 func (l *Ledger) inBatch(ctx context.Context, p placement.Partition, cmd protocol.Command, decide rule, fn func(tx pgx.Tx, v *verdict) error) (protocol.Row, error) {
-	var r record
+	var r, next record
 	first := durable(l.lockWait)
 	l.queueRow(first, p, `FOR UPDATE`, &r)
 	for _, form := range []string{l.settled(), passingFence(), byKey()} {
@@ -114,13 +114,13 @@ func (l *Ledger) inBatch(ctx context.Context, p placement.Partition, cmd protoco
 			return err
 		}
 		last := &pgx.Batch{}
-		l.queueRecord(last, v, &r)
-		return wrap(tx.end(ctx, last), "write partition %d", p)
+		l.queueRecord(last, v, &next)
+		return wrap(tx.end(ctx, last), "end batch of partition %d", p)
 	})
 	if err != nil {
 		return r.Row, l.explain(ctx, p, err)
 	}
-	return r.Row, nil
+	return next.Row, nil
 }
 
 // takeChanges takes in what a stream of changes brings.

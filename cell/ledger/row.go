@@ -45,10 +45,17 @@ func scanRecord(row pgx.Row) (record, error) {
 
 // queueRow reads a partition's row into r; lock is nothing, or FOR UPDATE.
 func (l *Ledger) queueRow(b *pgx.Batch, p placement.Partition, lock string, r *record) {
-	b.Queue(l.selectRows()+` WHERE partition = $1 `+lock, p).QueryRow(func(row pgx.Row) (err error) {
-		*r, err = scanRecord(row)
-		return err
-	})
+	b.Queue(l.selectRows()+` WHERE partition = $1 `+lock, p).QueryRow(scanInto(r, "read", p))
+}
+
+func scanInto(r *record, what string, p placement.Partition) func(row pgx.Row) error {
+	return func(row pgx.Row) error {
+		found, err := scanRecord(row)
+		if err == nil {
+			*r = found
+		}
+		return wrap(err, "%s partition %d", what, p)
+	}
 }
 
 // queueRecord writes a locked row; into is what it then is.
@@ -70,10 +77,7 @@ func (l *Ledger) queueRecord(b *pgx.Batch, v verdict, into *record) {
 		r.Partition, r.State, int64(r.Epoch), int64(r.HighEpoch), int64(r.Token),
 		r.FenceNo, r.ReadFence, r.Move, int64(r.MoveEpoch), r.Peer, addrs,
 		r.Attempt, r.Batch, r.Swept, deadline, v.fenceFor.Microseconds(),
-		r.Base, r.Mark, r.Copied, r.Checked).QueryRow(func(row pgx.Row) (err error) {
-		*into, err = scanRecord(row)
-		return err
-	})
+		r.Base, r.Mark, r.Copied, r.Checked).QueryRow(scanInto(into, "write", r.Partition))
 }
 
 // fitsSQL: tokens and epochs are unsigned here and bigint there.

@@ -134,7 +134,7 @@ func (l *Ledger) step(ctx context.Context, p placement.Partition, cmd protocol.C
 			return err
 		}
 		l.queueRecord(last, v, &r)
-		return wrap(tx.end(ctx, last), "write partition %d", p)
+		return wrap(tx.end(ctx, last), "end step at partition %d", p)
 	})
 	if err != nil {
 		return protocol.Row{}, l.explain(ctx, p, err)

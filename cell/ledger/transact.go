@@ -61,7 +61,8 @@ func transact(ctx context.Context, pool *pgxpool.Pool, first *pgx.Batch, fn func
 	return tx.Commit(ctx)
 }
 
-// end runs the last statements and commits, in one round trip. An error leaves open whether that was done.
+// end runs the last statements and commits, in one round trip. An error leaves open whether that was done: what the server
+// refuses is not committed, but a result that cannot be read here does not keep it from committing.
 func (tx *transaction) end(ctx context.Context, last *pgx.Batch) error {
 	last.Queue(`COMMIT`).Exec(func(tag pgconn.CommandTag) error {
 		if tag.String() != "COMMIT" {
@@ -71,6 +72,9 @@ func (tx *transaction) end(ctx context.Context, last *pgx.Batch) error {
 	})
 	return tx.SendBatch(ctx, last).Close()
 }
+
+// Begin implements pgx.Tx. There are no transactions in transactions here.
+func (tx *transaction) Begin(context.Context) (pgx.Tx, error) { return nil, pgx.ErrTxClosed }
 
 // Commit implements pgx.Tx.
 func (tx *transaction) Commit(ctx context.Context) error { return tx.end(ctx, &pgx.Batch{}) }

@@ -89,7 +89,10 @@ func (l *link) spoil(f fault) {
 	}
 }
 
-// heal takes every fault off and returns when they were put on. A fault that nothing ran into is an error.
+var errUnmet = errors.New("too weak: nothing was sent on the link, either way, while the fault was on")
+
+// heal takes every fault off and returns when they were put on. A fault that nothing ran into is an error. Requests count
+// where answers are spoiled: they are what is answered late, or not.
 func (l *link) heal(ctx context.Context) (began time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,7 +104,7 @@ func (l *link) heal(ctx context.Context) (began time.Time, err error) {
 		met += t.chunks.Load()
 	}
 	if l.err == nil && met == 0 {
-		l.err = errors.New("too weak: nothing was sent on the link while the fault was on")
+		l.err = errUnmet
 	}
 	return l.began, l.err
 }
