@@ -44,7 +44,8 @@ func newMoves() *cobra.Command {
 	var limit int
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "moves", Short: "List moves: those under way, then those that have ended", GroupID: "operate", Args: cobra.NoArgs,
+		Use: "moves [list]", Short: "List moves: those under way, then those that have ended", GroupID: "operate",
+		Args: cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"list"},
 		Long: `Lists moves: those under way, then those that have ended, the newest first. What holds a move up, or why it was undone,
 is in the last column; "moves show" has all that is known of one move, "moves watch" tells of changes as they come.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

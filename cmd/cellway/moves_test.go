@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -52,5 +54,22 @@ func TestCancel_wants_one_thing_named(t *testing.T) {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "name one move") {
 			t.Errorf("%v: %v", args, err)
 		}
+	}
+}
+
+func TestMoves_lists_with_and_without_the_word(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"moves":[{"id":"one","partition":7}]}`)
+	}))
+	t.Cleanup(server.Close)
+	for _, args := range [][]string{{"moves"}, {"moves", "list"}} {
+		var out strings.Builder
+		err := run(t.Context(), append(args, "--admin-addr", server.Listener.Addr().String()), &out, io.Discard)
+		if err != nil || !strings.Contains(out.String(), "one") {
+			t.Errorf("%v: %v: %q", args, err, out.String())
+		}
+	}
+	if err := run(t.Context(), []string{"moves", "lost"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "lost") {
+		t.Errorf("a word that means nothing: %v", err)
 	}
 }
