@@ -55,28 +55,27 @@ func (in *instance) steps() map[protocol.Verb]step {
 	}
 }
 
-// shown has all gates read the row after the step, unless it was refused: an error may mean that it was done.
-func (in *instance) shown(do step) step {
-	return func(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
-		row, err := do(ctx, p, cmd)
-		if protocol.CodeOf(err) == "" {
-			in.refreshGates(ctx, p)
-		}
-		return row, err
-	}
-}
+// shown has all gates read the row after the step.
+func (in *instance) shown(do step) step { return followed(do, in.refreshGates) }
 
 // shownSoon is shown for the hand-over, whose gates were closed before: the mover does not wait until they know why, since
 // customers do.
 func (in *instance) shownSoon(do step) step {
+	return followed(do, func(ctx context.Context, p placement.Partition) {
+		if in.stopping.Load() {
+			in.refreshGates(ctx, p)
+			return
+		}
+		in.behind.Go(func() { in.refreshGates(ctx, p) })
+	})
+}
+
+// followed has the step followed by what it calls for, unless it was refused: an error may mean that it was done.
+func followed(do step, then func(ctx context.Context, p placement.Partition)) step {
 	return func(ctx context.Context, p placement.Partition, cmd protocol.Command) (protocol.Row, error) {
 		row, err := do(ctx, p, cmd)
-		switch {
-		case protocol.CodeOf(err) != "":
-		case in.stopping.Load():
-			in.refreshGates(ctx, p)
-		default:
-			in.behind.Go(func() { in.refreshGates(ctx, p) })
+		if protocol.CodeOf(err) == "" {
+			then(ctx, p)
 		}
 		return row, err
 	}

@@ -49,45 +49,43 @@ func lapses() []lapse {
 // TestRule13AFailoverAtEveryStepMakesNoSecondOwner: each partition's move stands at another step when the database of one
 // side stops sending its log; it dies one step later, or three, and its standby, which lacks them, takes its place.
 func TestRule13AFailoverAtEveryStepMakesNoSecondOwner(t *testing.T) {
-	for _, victim := range []string{"cell-a", "cell-b"} {
-		if t.Failed() {
-			return
-		}
-		t.Run("of "+map[string]string{"cell-a": "the source", "cell-b": "the target"}[victim], func(t *testing.T) {
-			f := newFailover(t, victim)
-			f.begin(t, lapses())
-			f.db.catchUp(t)
-			f.db.wal.setCut(true)
-			f.goOn(t)
-			f.failOver(t, func(t *testing.T) {
-				if err := f.db.standby.Promote(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			})
-			f.mustBeShut(t)
-			f.mustHaveOneOwnerOnceCompared(t)
+	ofEachSide(t, func(t *testing.T, f *failover) {
+		f.begin(t, lapses())
+		f.db.catchUp(t)
+		f.db.wal.setCut(true)
+		f.goOn(t)
+		f.failOver(t, func(t *testing.T) {
+			if err := f.db.standby.Promote(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		})
-	}
+	})
 }
 
 // TestRule13ABaseBackupRestoredMakesNoSecondOwner: a base backup is taken while each partition's move stands at another
 // step; the moves go on until the source waits to sweep, and the backup takes the place of one side's database.
 func TestRule13ABaseBackupRestoredMakesNoSecondOwner(t *testing.T) {
-	for _, victim := range []string{"cell-a", "cell-b"} {
-		if t.Failed() {
-			return
+	ofEachSide(t, func(t *testing.T, f *failover) {
+		last := len(moveSteps()) - 1
+		var all []lapse
+		for i := range last {
+			all = append(all, lapse{i, last})
 		}
-		t.Run("of "+map[string]string{"cell-a": "the source", "cell-b": "the target"}[victim], func(t *testing.T) {
+		f.begin(t, all)
+		f.db.backUp(t)
+		f.goOn(t)
+		f.failOver(t, f.db.restore)
+	})
+}
+
+// ofEachSide loses the database of the source, then of the target: lose begins moves, and puts a copy in its place that
+// lacks some of their steps.
+func ofEachSide(t *testing.T, lose func(t *testing.T, f *failover)) {
+	t.Helper()
+	for victim, side := range map[string]string{"cell-a": "the source", "cell-b": "the target"} {
+		t.Run("of "+side, func(t *testing.T) {
 			f := newFailover(t, victim)
-			last := len(moveSteps()) - 1
-			var all []lapse
-			for i := range last {
-				all = append(all, lapse{i, last})
-			}
-			f.begin(t, all)
-			f.db.backUp(t)
-			f.goOn(t)
-			f.failOver(t, f.db.restore)
+			lose(t, f)
 			f.mustBeShut(t)
 			f.mustHaveOneOwnerOnceCompared(t)
 		})

@@ -130,7 +130,10 @@ func TestMove_step_by_step(t *testing.T) {
 	}
 	wantFenced(t, "target, ready, not handed over", b.get(0))
 	m.handover()
-	var got answer
+	got := a.get(0)
+	if got.status == http.StatusOK {
+		t.Errorf("the source answers what it has handed over: %v", got)
+	}
 	eventually(t, "the source's gate knows that it has moved", func() bool {
 		got = a.get(0)
 		return got.status == http.StatusMisdirectedRequest

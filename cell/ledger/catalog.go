@@ -64,6 +64,12 @@ func (l *Ledger) settled() string {
 		"jit", "off", "statement_timeout", longStatement, "bytea_output", "hex", "lc_monetary", "C")
 }
 
+// settle is settled, for a transaction that has begun.
+func (l *Ledger) settle(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, l.settled())
+	return wrap(err, "settle the form of texts")
+}
+
 // settling begins one consistent reading of the database, settled.
 func (l *Ledger) settling() *pgx.Batch {
 	first := opening(snapshot)

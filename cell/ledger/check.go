@@ -51,8 +51,8 @@ func (k *Look) Close(ctx context.Context) {
 
 // Check counts what the snapshot shows, of the tables and columns that the source has.
 func (k *Look) Check(ctx context.Context, source []Table) (*protocol.Check, error) {
-	if _, err := k.tx.Exec(ctx, k.l.settled()); err != nil {
-		return nil, fmt.Errorf("settle the form of texts: %w", err)
+	if err := k.l.settle(ctx, k.tx); err != nil {
+		return nil, err
 	}
 	check := &protocol.Check{Except: map[string][]json.RawMessage{}, Columns: map[string][]string{}}
 	own, err := k.l.catalog(ctx, k.tx)

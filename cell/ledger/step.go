@@ -163,8 +163,8 @@ func stepping(wait time.Duration, commit string) *pgx.Batch {
 func (l *Ledger) carryOut(ctx context.Context, tx pgx.Tx, v verdict, cmd protocol.Command, last *pgx.Batch) error {
 	p := v.next.Partition
 	if v.empty || v.wipe { // the catalog is read
-		if _, err := tx.Exec(ctx, l.settled()); err != nil {
-			return fmt.Errorf("settle the form of texts: %w", err)
+		if err := l.settle(ctx, tx); err != nil {
+			return err
 		}
 	}
 	if v.empty {
