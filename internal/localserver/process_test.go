@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -85,9 +83,7 @@ func TestProcessPassesOnItsOutput(t *testing.T) {
 
 func TestStop(t *testing.T) {
 	t.Run("asks first", func(t *testing.T) {
-		var out bytes.Buffer
-		p := shell(t, "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done", Spec{Output: &out, StopFor: 20 * time.Second})
-		awaitTrap(t, p)
+		p := trapped(t, "'exit 7'", 20*time.Second)
 		if err := p.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -96,8 +92,7 @@ func TestStop(t *testing.T) {
 		}
 	})
 	t.Run("kills one that does not listen, and says so", func(t *testing.T) {
-		p := shell(t, "trap '' TERM; while :; do sleep 0.01; done", Spec{StopFor: 50 * time.Millisecond})
-		awaitTrap(t, p)
+		p := trapped(t, "''", 50*time.Millisecond)
 		if err := p.Stop(t.Context()); err == nil {
 			t.Error("no error")
 		}
@@ -122,8 +117,7 @@ func TestStop(t *testing.T) {
 		}
 	})
 	t.Run("waits no longer than its context", func(t *testing.T) {
-		p := shell(t, "trap '' TERM; while :; do sleep 0.01; done", Spec{StopFor: time.Hour})
-		awaitTrap(t, p)
+		p := trapped(t, "''", time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := p.Stop(ctx); !errors.Is(err, context.Canceled) {
@@ -132,26 +126,31 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// awaitTrap waits until the shell handles or ignores SIGTERM.
-func awaitTrap(t *testing.T, p *Process) {
+// voice is the output of a child that says when it is up.
+type voice struct {
+	once sync.Once
+	up   chan struct{}
+}
+
+func newVoice() *voice { return &voice{up: make(chan struct{})} }
+
+// Write implements io.Writer.
+func (v *voice) Write(b []byte) (int, error) {
+	v.once.Do(func() { close(v.up) })
+	return len(b), nil
+}
+
+// trapped starts a shell that treats SIGTERM so, and waits until it does.
+func trapped(t *testing.T, trap string, stopFor time.Duration) *Process {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("reads /proc")
+	v := newVoice()
+	p := shell(t, "trap "+trap+" TERM; echo up; while :; do sleep 0.01; done", Spec{Output: v, StopFor: stopFor})
+	select {
+	case <-v.up:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the shell is not up")
 	}
-	const term = uint64(1) << (uint64(syscall.SIGTERM) - 1)
-	eventually(t, "trap", func() bool {
-		raw, _ := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/status")
-		for line := range strings.Lines(string(raw)) {
-			mask, ok := strings.CutPrefix(line, "SigCgt:")
-			if !ok {
-				mask, ok = strings.CutPrefix(line, "SigIgn:")
-			}
-			if n, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64); ok && err == nil && n&term != 0 {
-				return true
-			}
-		}
-		return false
-	})
+	return p
 }
 
 func TestStartProcessNamesWhatCannotBeStarted(t *testing.T) {
@@ -159,34 +158,4 @@ func TestStartProcessNamesWhatCannotBeStarted(t *testing.T) {
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "start ghost") {
 		t.Errorf("err = %v", err)
 	}
-}
-
-func TestChildDiesWithItsKilledParent(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux ends children with their parent")
-	}
-	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), envParent+"=1")
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var pid int
-	if _, err := fmt.Fscan(out, &pid); err != nil {
-		t.Fatalf("read child's process ID: %v", err)
-	}
-	if err := syscall.Kill(pid, 0); err != nil {
-		t.Fatalf("the child is not there: %v", err)
-	}
-	if err := parent.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = parent.Wait()
-	eventually(t, "end of the child", func() bool {
-		raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-		return err != nil || strings.Contains(string(raw), ") Z ")
-	})
 }
